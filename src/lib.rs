@@ -1,1 +1,5 @@
+//! Timeledger: time tracking for teams on Azure DevOps, read over OData.
+//!
+//! ARCHITECTURE.md says which rooms there are and which may know which.
 
+pub mod odata;
