@@ -114,8 +114,10 @@ pub enum ExprKind {
     /// `cast(expr,Type)`, `cast(Type)`; the subject is `None` in the short form.
     Cast(Option<Box<Expr>>, Name),
     IsOf(Option<Box<Expr>>, Name),
-    /// A JSON object behind an alias.
-    Object(serde_json::Value),
+    /// `{"Name":value,…}`, whose values may be expressions.
+    Object(Vec<(String, Expr)>),
+    /// `Name=value`, a parameter of a dotted function; nowhere else.
+    Named(Name, Box<Expr>),
 }
 
 /// `a/b/c`, perhaps ended by a lambda or a count.
@@ -136,6 +138,8 @@ pub enum PathRoot {
     Root,
     /// `$these`
     These,
+    /// `@name/…`: a path behind an alias.
+    Alias(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -147,7 +151,10 @@ pub enum PathEnd {
     Any(Option<Lambda>),
     All(Lambda),
     /// `$these/aggregate(…)`, `Nav/aggregate(…)`
-    Aggregate(Vec<AggregateItem>),
+    Aggregate(Box<AggregateItem>),
+    /// A key, a bound function, an annotation or `$filter(…)` within the path: parsed with all that follows, but only
+    /// the first such segment is kept, by name.
+    Other(Name),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -204,6 +211,8 @@ pub enum Literal {
     Binary(Vec<u8>),
     /// `Full.Type.Name'Member'`
     Enum { type_name: String, value: String },
+    /// `geography'…'`, `geometry'…'`, as written between the quotes.
+    Geo(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -229,7 +238,7 @@ pub struct SelectItem {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SelectPath {
     Star,
-    /// `Namespace.*`
+    /// `Namespace.*`, or an operation with the names of its parameters: `Ns.F(A,B)`.
     Operations(Name),
     Names(Vec<Name>),
 }
@@ -246,6 +255,7 @@ pub struct ExpandItem {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExpandPath {
     Star,
+    /// The last name may be `*` (all navigation of a complex value) or `$value`; an annotation keeps its `@`.
     Names(Vec<Name>),
 }
 
@@ -277,7 +287,6 @@ pub enum TransformationKind {
     Concat(Vec<Vec<Transformation>>),
     /// `topcount(n,expr)` and its five siblings: the name in lower case, then the two parameters.
     Rank { name: &'static str, amount: Box<Expr>, by: Box<Expr> },
-    Expand(Vec<ExpandItem>),
     /// Anything else of the standard that is parsed only by its name and balanced parentheses: `nest`, `addnested`,
     /// `join`, `outerjoin`, `ancestors`, `descendants`, `traverse`, a dotted custom function.
     Other(Name),
@@ -295,7 +304,9 @@ pub enum GroupItem {
 #[derive(Clone, Debug, PartialEq)]
 pub struct AggregateItem {
     pub kind: AggregateKind,
-    /// Absent only for a custom aggregate that keeps its name.
+    /// `from path with method …`, in the order written.
+    pub from: Vec<FromItem>,
+    /// Absent for a custom aggregate that keeps its name, and in the function `…/aggregate(…)`.
     pub alias: Option<Name>,
     pub span: Span,
 }
@@ -304,14 +315,15 @@ pub struct AggregateItem {
 pub enum AggregateKind {
     /// `$count`, or `Nav/$count` with the path before it.
     Count(Vec<Name>),
-    /// `expr with method from path with method …`
-    Method { expr: Expr, method: Name, from: Vec<FromItem> },
+    /// `expr with method`
+    Method { expr: Expr, method: Name },
     Custom(Vec<Name>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct FromItem {
-    pub path: Vec<Name>,
+    pub paths: Vec<Vec<Name>>,
+    /// Absent only behind a custom aggregate.
     pub method: Option<Name>,
 }
 
