@@ -2,4 +2,6 @@
 //!
 //! ARCHITECTURE.md says which rooms there are and which may know which.
 
+pub mod db;
 pub mod odata;
+pub mod sql;

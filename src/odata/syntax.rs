@@ -203,14 +203,20 @@ pub enum Literal {
     Date(i32),
     /// Microseconds since the epoch and, where the literal has a seventh fraction digit, what is left of it in
     /// tenths of a microsecond (OD-117).
-    DateTimeOffset { micros: i64, tenths: u8 },
+    DateTimeOffset {
+        micros: i64,
+        tenths: u8,
+    },
     /// Microseconds since midnight.
     TimeOfDay(i64),
     /// Microseconds.
     Duration(i64),
     Binary(Vec<u8>),
     /// `Full.Type.Name'Member'`
-    Enum { type_name: String, value: String },
+    Enum {
+        type_name: String,
+        value: String,
+    },
     /// `geography'…'`, `geometry'…'`, as written between the quotes.
     Geo(String),
 }
@@ -283,10 +289,17 @@ pub enum TransformationKind {
     Top(u64),
     Identity,
     Aggregate(Vec<AggregateItem>),
-    GroupBy { by: Vec<GroupItem>, then: Vec<Transformation> },
+    GroupBy {
+        by: Vec<GroupItem>,
+        then: Vec<Transformation>,
+    },
     Concat(Vec<Vec<Transformation>>),
     /// `topcount(n,expr)` and its five siblings: the name in lower case, then the two parameters.
-    Rank { name: &'static str, amount: Box<Expr>, by: Box<Expr> },
+    Rank {
+        name: &'static str,
+        amount: Box<Expr>,
+        by: Box<Expr>,
+    },
     /// Anything else of the standard that is parsed only by its name and balanced parentheses: `nest`, `addnested`,
     /// `join`, `outerjoin`, `ancestors`, `descendants`, `traverse`, a dotted custom function.
     Other(Name),
@@ -316,7 +329,10 @@ pub enum AggregateKind {
     /// `$count`, or `Nav/$count` with the path before it.
     Count(Vec<Name>),
     /// `expr with method`
-    Method { expr: Expr, method: Name },
+    Method {
+        expr: Expr,
+        method: Name,
+    },
     Custom(Vec<Name>),
 }
 

@@ -21,8 +21,7 @@ const fn differs(sqlite: &'static str, postgres: &'static str) -> Function {
 // Text. Positions count code points.
 pub static CONTAINS: Function = differs("instr({0}, {1}) > 0", "strpos({0}, {1}) > 0");
 pub static STARTS_WITH: Function = differs("substr({0}, 1, length({1})) = {1}", "starts_with({0}, {1})");
-pub static ENDS_WITH: Function =
-    differs("tl_endswith({0}, {1})", "right({0}, length({1})) = {1}");
+pub static ENDS_WITH: Function = differs("tl_endswith({0}, {1})", "right({0}, length({1})) = {1}");
 pub static LENGTH: Function = same("length({0})");
 pub static INDEX_OF: Function = differs("instr({0}, {1}) - 1", "strpos({0}, {1}) - 1");
 /// text, 0-based start (negative: from the end)

@@ -5,13 +5,12 @@
 
 pub mod dialect;
 pub mod functions;
-mod render;
 pub mod tree;
 pub mod value;
 
 pub use dialect::Dialect;
 pub use tree::{
-    Aggregate, Alias, Arithmetic, Compare, Direction, Expr, From, Guard, Join, JoinKind, Names, Order, Scan, Select, Statement,
-    Viewer,
+    Aggregate, Alias, Arithmetic, Compare, Direction, Expr, From, Guard, Join, JoinKind, Names, Order, Scan, Select,
+    Statement, Viewer,
 };
 pub use value::{Cell, Day, Guid, Instant, List, Type, Value};

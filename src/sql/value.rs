@@ -19,17 +19,50 @@ pub enum Type {
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z: INTEGER on SQLite, `timestamptz` on PostgreSQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, diesel::AsExpression, diesel::FromSqlRow)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    diesel::expression::AsExpression,
+    diesel::deserialize::FromSqlRow,
+)]
 #[diesel(sql_type = super::dialect::InstantType)]
 pub struct Instant(pub i64);
 
 /// Days since 1970-01-01: INTEGER on SQLite, `date` on PostgreSQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, diesel::AsExpression, diesel::FromSqlRow)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    diesel::expression::AsExpression,
+    diesel::deserialize::FromSqlRow,
+)]
 #[diesel(sql_type = super::dialect::DayType)]
 pub struct Day(pub i32);
 
 /// A GUID: 16-byte BLOB on SQLite, `uuid` on PostgreSQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, diesel::AsExpression, diesel::FromSqlRow)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    diesel::expression::AsExpression,
+    diesel::deserialize::FromSqlRow,
+)]
 #[diesel(sql_type = super::dialect::GuidType)]
 pub struct Guid(pub uuid::Uuid);
 
@@ -113,7 +146,9 @@ impl List {
             Items::Texts(v) => serde_json::to_string(v),
             Items::Instants(v) => serde_json::to_string(&v.iter().map(|i| i.0).collect::<Vec<_>>()),
             Items::Days(v) => serde_json::to_string(&v.iter().map(|d| d.0).collect::<Vec<_>>()),
-            Items::Guids(v) => serde_json::to_string(&v.iter().map(|g| g.0.as_simple().to_string()).collect::<Vec<_>>()),
+            Items::Guids(v) => {
+                serde_json::to_string(&v.iter().map(|g| g.0.as_simple().to_string()).collect::<Vec<_>>())
+            }
         };
         List { items, json: json.unwrap_or_default() }
     }

@@ -1,0 +1,323 @@
+//! The tables, declared once for both back ends; `migrations/` creates them.
+//!
+//! Goes in: nothing. Comes out: diesel's typed columns, which the domain's statements are written with. A test introspects
+//! a migrated database of either kind and compares it with these declarations.
+
+/// The form under which `users.unique_name` is looked up and kept unique: any letter case is the same name.
+pub fn name_key(unique_name: &str) -> String {
+    unique_name.to_lowercase()
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    users (id) {
+        id -> Integer,
+        guid -> GuidType,
+        name -> Text,
+        unique_name -> Text,
+        unique_name_key -> Text,
+        email -> Nullable<Text>,
+        sk -> Nullable<GuidType>,
+        role -> Integer,
+        is_active -> Bool,
+        time_zone -> Text,
+        auth_version -> Integer,
+        created_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::GuidType;
+
+    projects (id) {
+        id -> Integer,
+        guid -> GuidType,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::GuidType;
+
+    teams (id) {
+        id -> Integer,
+        guid -> GuidType,
+        name -> Text,
+        project_id -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    team_members (team_id, user_id) {
+        team_id -> Integer,
+        user_id -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::GuidType;
+
+    areas (id) {
+        id -> Integer,
+        guid -> GuidType,
+        name -> Text,
+        path -> Text,
+        depth -> Integer,
+        project_id -> Integer,
+        parent_id -> Nullable<Integer>,
+        ado_id -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{DayType, GuidType};
+
+    iterations (id) {
+        id -> Integer,
+        guid -> GuidType,
+        name -> Text,
+        path -> Text,
+        depth -> Integer,
+        project_id -> Integer,
+        parent_id -> Nullable<Integer>,
+        ado_id -> Nullable<Integer>,
+        start_date -> Nullable<DayType>,
+        end_date -> Nullable<DayType>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::GuidType;
+
+    activity_types (id) {
+        id -> Integer,
+        guid -> GuidType,
+        name -> Text,
+        color -> Nullable<Text>,
+        is_active -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    budgets (id) {
+        id -> Integer,
+        guid -> GuidType,
+        name -> Text,
+        planned_seconds -> Integer,
+        comment -> Nullable<Text>,
+        closed -> Bool,
+        closed_at -> Nullable<InstantType>,
+        created_at -> InstantType,
+    }
+}
+
+// The columns that the domain touches; the rest is written by `sql::Insert` and read by the reporting tree.
+// (diesel takes ten gigabytes to compile with its wide-table features.)
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    work_items (id) {
+        id -> Integer,
+        parent_id -> Nullable<Integer>,
+        root_id -> Integer,
+        has_children -> Bool,
+        budget_id -> Nullable<Integer>,
+        budget_assignment -> Integer,
+        project_id -> Nullable<Integer>,
+        area_id -> Nullable<Integer>,
+        iteration_id -> Nullable<Integer>,
+        assigned_to_user_id -> Nullable<Integer>,
+        state_category -> Nullable<Text>,
+        changed_at -> Nullable<InstantType>,
+        area_ado_id -> Integer,
+        iteration_ado_id -> Integer,
+        created_date -> Nullable<InstantType>,
+        area_path -> Nullable<Text>,
+        assigned_to -> Nullable<Text>,
+        iteration_path -> Nullable<Text>,
+        state -> Nullable<Text>,
+        team_project -> Nullable<Text>,
+        title -> Nullable<Text>,
+        work_item_type -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    work_item_tree (ancestor_id, descendant_id) {
+        ancestor_id -> Integer,
+        descendant_id -> Integer,
+        depth -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    fields (id) {
+        id -> Integer,
+        reference_name -> Text,
+        #[sql_name = "type"]
+        kind -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    work_item_fields (work_item_id, field_id) {
+        work_item_id -> Integer,
+        field_id -> Integer,
+        text_value -> Nullable<Text>,
+        number_value -> Nullable<Double>,
+        bool_value -> Nullable<Bool>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    budget_work_items (work_item_id) {
+        work_item_id -> Integer,
+        budget_id -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    budget_iterations (iteration_id) {
+        iteration_id -> Integer,
+        budget_id -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{DayType, GuidType, InstantType};
+
+    worklogs (id) {
+        id -> BigInt,
+        guid -> GuidType,
+        user_id -> Integer,
+        added_by_user_id -> Nullable<Integer>,
+        edited_by_user_id -> Nullable<Integer>,
+        work_item_id -> Nullable<Integer>,
+        activity_type_id -> Nullable<Integer>,
+        budget_id -> Nullable<Integer>,
+        own_budget_id -> Nullable<Integer>,
+        started_at -> InstantType,
+        work_date -> DayType,
+        length_seconds -> Integer,
+        billable_seconds -> Nullable<Integer>,
+        comment -> Nullable<Text>,
+        is_billable -> Bool,
+        is_tracked -> Bool,
+        is_manually_entered -> Bool,
+        is_changed -> Bool,
+        is_tracked_extended -> Bool,
+        is_imported -> Bool,
+        is_from_api -> Bool,
+        deleted -> Bool,
+        created_at -> InstantType,
+        edited_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    api_tokens (id) {
+        id -> Integer,
+        guid -> GuidType,
+        digest -> Binary,
+        prefix -> Text,
+        user_id -> Integer,
+        name -> Text,
+        scopes -> Integer,
+        created_at -> InstantType,
+        expires_at -> InstantType,
+        revoked_at -> Nullable<InstantType>,
+        last_used_at -> Nullable<InstantType>,
+        last_used_address -> Nullable<Text>,
+        last_used_client -> Nullable<Text>,
+        version -> Integer,
+        requests_per_minute -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    settings (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    secrets (name) {
+        name -> Text,
+        value -> Binary,
+    }
+}
+
+diesel::joinable!(teams -> projects (project_id));
+diesel::joinable!(team_members -> teams (team_id));
+diesel::joinable!(team_members -> users (user_id));
+diesel::joinable!(areas -> projects (project_id));
+diesel::joinable!(iterations -> projects (project_id));
+diesel::joinable!(work_items -> budgets (budget_id));
+diesel::joinable!(work_items -> projects (project_id));
+diesel::joinable!(work_items -> areas (area_id));
+diesel::joinable!(work_items -> iterations (iteration_id));
+diesel::joinable!(work_items -> users (assigned_to_user_id));
+diesel::joinable!(work_item_fields -> work_items (work_item_id));
+diesel::joinable!(work_item_fields -> fields (field_id));
+diesel::joinable!(budget_work_items -> work_items (work_item_id));
+diesel::joinable!(budget_work_items -> budgets (budget_id));
+diesel::joinable!(budget_iterations -> iterations (iteration_id));
+diesel::joinable!(budget_iterations -> budgets (budget_id));
+diesel::joinable!(worklogs -> work_items (work_item_id));
+diesel::joinable!(worklogs -> activity_types (activity_type_id));
+diesel::joinable!(worklogs -> users (user_id));
+diesel::joinable!(worklogs -> budgets (budget_id));
+diesel::joinable!(api_tokens -> users (user_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    projects,
+    teams,
+    team_members,
+    areas,
+    iterations,
+    activity_types,
+    budgets,
+    work_items,
+    work_item_tree,
+    fields,
+    work_item_fields,
+    budget_work_items,
+    budget_iterations,
+    worklogs,
+    api_tokens,
+    settings,
+    secrets,
+);
