@@ -1,8 +1,12 @@
 //! The OData core: text → syntax → bound query → plan → bytes. Knows nothing of time tracking.
 
+pub mod bound;
+pub mod edm;
 pub mod error;
+pub mod functions;
 pub mod limits;
 pub mod parse;
+pub mod plan;
 pub mod syntax;
 
 pub use error::{Code, ODataError, Result};
