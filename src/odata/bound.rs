@@ -46,7 +46,11 @@ pub enum Target {
     /// One entity.
     Entity,
     /// A property of one entity: the complex members on the way, then what is asked for.
-    Property { steps: Vec<Step>, leaf: Leaf, raw: bool },
+    Property {
+        steps: Vec<Step>,
+        leaf: Leaf,
+        raw: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -89,11 +93,23 @@ pub enum OutputItem {
     /// An expanded collection.
     Many(&'static Nav, Box<Options>),
     /// A column of a shape that `$apply` made.
-    Column { name: Arc<str>, index: usize, ty: Edm },
+    Column {
+        name: Arc<str>,
+        index: usize,
+        ty: Edm,
+    },
     /// An object of such a shape; `nav` where it stands for a grouped navigation that may be null as a whole.
-    Object { name: Arc<str>, presence: Option<usize>, items: Vec<OutputItem> },
+    Object {
+        name: Arc<str>,
+        presence: Option<usize>,
+        items: Vec<OutputItem>,
+    },
     /// A grouped navigation that is expanded: read through its key column.
-    Grouped { nav: &'static Nav, key: usize, output: Output },
+    Grouped {
+        nav: &'static Nav,
+        key: usize,
+        output: Output,
+    },
 }
 
 /// Values of the extension parameters.
@@ -161,17 +177,35 @@ pub enum Kind {
     Literal(sql::Value),
     /// A number with a point or beyond Int64; comparison places it exactly, arithmetic takes it as a Double.
     Decimal(Decimal),
-    Prop { var: Var, steps: Vec<Step>, prop: &'static Prop },
-    Dynamic { var: Var, steps: Vec<Step>, field: Field },
+    Prop {
+        var: Var,
+        steps: Vec<Step>,
+        prop: &'static Prop,
+    },
+    Dynamic {
+        var: Var,
+        steps: Vec<Step>,
+        field: Field,
+    },
     /// A column of a shape that `$apply` made.
-    Column { var: Var, index: usize },
+    Column {
+        var: Var,
+        index: usize,
+    },
     /// Whether a complex value or to-one navigation is not null.
-    Present { var: Var, steps: Vec<Step> },
+    Present {
+        var: Var,
+        steps: Vec<Step>,
+    },
     Compare(Compare, Box<Expr>, Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
     Not(Box<Expr>),
-    In { value: Box<Expr>, list: sql::List, with_null: bool },
+    In {
+        value: Box<Expr>,
+        list: sql::List,
+        with_null: bool,
+    },
     Arithmetic(Arithmetic, Box<Expr>, Box<Expr>),
     Neg(Box<Expr>),
     Call(&'static Overload, Vec<Expr>),

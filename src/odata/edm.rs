@@ -582,7 +582,9 @@ impl<'a> Model<'a> {
     /// A set by name; in any letter case where the schema folds it (contract §0.1).
     pub fn set(&self, name: &str) -> Option<&'static Set> {
         let folds = self.schema.folds_case;
-        self.sets().find(|s| s.name == name).or_else(|| self.sets().find(|s| folds && s.name.eq_ignore_ascii_case(name)))
+        self.sets()
+            .find(|s| s.name == name)
+            .or_else(|| self.sets().find(|s| folds && s.name.eq_ignore_ascii_case(name)))
     }
 
     /// The set that holds this entity type, the one of the same set first.

@@ -15,7 +15,6 @@ pub enum Arg {
     Date,
     DateTimeOffset,
     TimeOfDay,
-    Duration,
 }
 
 /// One signature.
@@ -41,7 +40,7 @@ const fn within(mut overload: Overload, low: i64, high: i64) -> Overload {
 const MILLIONTHS: Edm = Edm::Decimal { precision: 18, scale: 6 };
 const SIZE: i64 = 1_000_000_000;
 
-use Arg::{Date, DateTimeOffset, Double, Duration, Integer, Text, TimeOfDay};
+use Arg::{Date, DateTimeOffset, Double, Integer, Text, TimeOfDay};
 
 /// The table, in the order of the standard.
 pub static OVERLOADS: &[Overload] = &[

@@ -95,20 +95,16 @@ pub static DAY_MINUS: Function =
 pub static DAY_DIFFERENCE: Function = differs("({0} - {1}) * 86400000000", "({0} - {1})::bigint * 86400000000");
 /// Microseconds times a Double.
 pub static DURATION_TIMES: Function = differs("CAST(tl_round({0} * {1}) AS INTEGER)", "({0} * {1})::bigint");
-pub static DURATION_BY: Function = differs(
-    "CAST(tl_round({0} / CASE WHEN {1} = 0 THEN tl_div(1, 0) ELSE {1} END) AS INTEGER)",
-    "({0} / {1})::bigint",
-);
+pub static DURATION_BY: Function =
+    differs("CAST(tl_round({0} / CASE WHEN {1} = 0 THEN tl_div(1, 0) ELSE {1} END) AS INTEGER)", "({0} / {1})::bigint");
 
 // Numbers.
-pub static DOUBLE_ROUND: Function =
-    differs("tl_round({0})", "(trunc({0}) + trunc(({0} - trunc({0})) * 2))");
+pub static DOUBLE_ROUND: Function = differs("tl_round({0})", "(trunc({0}) + trunc(({0} - trunc({0})) * 2))");
 pub static DOUBLE_FLOOR: Function = differs("tl_floor({0})", "floor({0})");
 pub static DOUBLE_CEILING: Function = differs("tl_ceiling({0})", "ceil({0})");
 /// scaled integer, power of ten
-pub static DECIMAL_ROUND: Function = same(
-    "CASE WHEN {0} < 0 THEN -((-{0} + {1} / 2) / {1}) ELSE ({0} + {1} / 2) / {1} END",
-);
+pub static DECIMAL_ROUND: Function =
+    same("CASE WHEN {0} < 0 THEN -((-{0} + {1} / 2) / {1}) ELSE ({0} + {1} / 2) / {1} END");
 pub static DECIMAL_FLOOR: Function = same("({0} - (({0} % {1}) + {1}) % {1}) / {1}");
 pub static DECIMAL_CEILING: Function = same("({0} + ((-{0} % {1}) + {1}) % {1}) / {1}");
 /// A positive number divided by 10^n, half up.
@@ -142,8 +138,7 @@ pub static DOUBLE_DIV_BY: Function = differs(
 
 // Casts to text (OD-38).
 pub static INTEGER_TEXT: Function = differs("CAST({0} AS TEXT)", "{0}::text COLLATE \"C\"");
-pub static BOOLEAN_TEXT: Function =
-    same("CASE WHEN {0} THEN 'true' WHEN NOT {0} THEN 'false' END");
+pub static BOOLEAN_TEXT: Function = same("CASE WHEN {0} THEN 'true' WHEN NOT {0} THEN 'false' END");
 pub static GUID_TEXT: Function = differs(
     "lower(substr(hex({0}), 1, 8) || '-' || substr(hex({0}), 9, 4) || '-' || substr(hex({0}), 13, 4) || '-' || \
      substr(hex({0}), 17, 4) || '-' || substr(hex({0}), 21))",

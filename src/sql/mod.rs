@@ -5,6 +5,7 @@
 
 pub mod dialect;
 pub mod functions;
+mod render;
 pub mod tree;
 pub mod value;
 

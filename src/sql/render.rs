@@ -125,10 +125,7 @@ fn order<'b, DB: Dialect>(order: &'b Order, out: &mut Pass<'_, 'b, DB>) -> Query
     Ok(())
 }
 
-fn conjunction<'b, DB: Dialect>(
-    parts: impl Iterator<Item = &'b Expr>,
-    out: &mut Pass<'_, 'b, DB>,
-) -> QueryResult<()> {
+fn conjunction<'b, DB: Dialect>(parts: impl Iterator<Item = &'b Expr>, out: &mut Pass<'_, 'b, DB>) -> QueryResult<()> {
     let parts: Vec<&Expr> = parts.collect();
     balanced(&parts, " AND ", out)
 }

@@ -64,7 +64,11 @@ impl Planner<'_> {
             Kind::Neg(inner) => {
                 let fits = fits_int64(e);
                 let inner = self.number(inner, e.ty);
-                if e.ty == Edm::Double || fits { sql::Expr::Neg(Box::new(inner)) } else { self.guarded(call(&f::NEG, [inner])) }
+                if e.ty == Edm::Double || fits {
+                    sql::Expr::Neg(Box::new(inner))
+                } else {
+                    self.guarded(call(&f::NEG, [inner]))
+                }
             }
             Kind::Call(overload, args) => {
                 let args = args.iter().map(|a| self.value(a)).collect();
@@ -230,9 +234,9 @@ impl Planner<'_> {
             (Edm::Decimal { scale: from, .. }, Edm::Decimal { scale, .. }) => {
                 self.scale_up(value, e, u32::from(scale.saturating_sub(from)))
             }
-            (Edm::Decimal { scale, .. }, Edm::Double) if !matches!(e.kind, Kind::Decimal(_)) => {
-                value.cast(Type::Double).arithmetic(Op::Div, sql::Expr::Bind(Value::Double(10f64.powi(i32::from(scale)))))
-            }
+            (Edm::Decimal { scale, .. }, Edm::Double) if !matches!(e.kind, Kind::Decimal(_)) => value
+                .cast(Type::Double)
+                .arithmetic(Op::Div, sql::Expr::Bind(Value::Double(10f64.powi(i32::from(scale))))),
             (Edm::Decimal { .. }, Edm::Double) => value,
             (from, Edm::Double) if from.is_number() => value.cast(Type::Double),
             (Edm::Double, Edm::Int32 | Edm::Int64) => call(&f::DOUBLE_INTEGER, [value]),
@@ -347,13 +351,7 @@ impl Planner<'_> {
     }
 
     /// The condition that ties a member's row to its owner's; a table between is joined to `select`.
-    pub(super) fn link(
-        &mut self,
-        nav: &'static Nav,
-        owner: Place,
-        member: Place,
-        select: &mut Select,
-    ) -> sql::Expr {
+    pub(super) fn link(&mut self, nav: &'static Nav, owner: Place, member: Place, select: &mut Select) -> sql::Expr {
         match nav.link {
             Link::Direct { from, to } => member.alias.col(to).eq(owner.alias.col(from)),
             Link::Via { from, .. } => self.near(nav, member, select).eq(owner.alias.col(from)),

@@ -191,7 +191,8 @@ impl<'p> At<'_, 'p> {
                     Some(alias) => alias,
                     None => {
                         let on = self.col(from);
-                        let select = self.planner.select(nav.target, |at, select| select.columns.push(at.col(nav.target.row)));
+                        let select =
+                            self.planner.select(nav.target, |at, select| select.columns.push(at.col(nav.target.row)));
                         let scan = self.planner.scan(nav.target.table);
                         let target = scan.alias();
                         let on = on
