@@ -2,6 +2,11 @@
 //!
 //! ARCHITECTURE.md says which rooms there are and which may know which.
 
+pub mod auth;
+pub mod clock;
+pub mod config;
 pub mod db;
 pub mod odata;
+pub mod policy;
 pub mod sql;
+pub mod telemetry;

@@ -1,0 +1,111 @@
+//! How a caller proves who it is.
+//!
+//! In: the `Authorization` headers of a request. Out: the digest of a token ([`presented`]), and what the database says of
+//! it ([`lookup`]). AU-3: one credential a request. A further way to sign in is a further module here and a further
+//! variant of [`Credential`]; the challenge list of a 401 stands in [`CHALLENGES`].
+
+mod basic;
+mod bearer;
+pub mod tokens;
+
+pub use tokens::{Digest, Scopes};
+
+/// What a 401 offers, each in its own header line and in this order: a list that begins with Basic makes Power BI's
+/// organizational sign-in fail (OD-185).
+pub const CHALLENGES: [&str; 2] = ["Bearer", "Basic realm=\"timetracker\""];
+
+/// A credential as sent, not yet looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// An API token, by its digest: the token itself goes no further.
+    Token(Digest),
+}
+
+/// Why a request is not let in. Clients get one text for all of 401 (AU-100).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("no credential was sent")]
+    Missing,
+    #[error("the credential is malformed, unknown, revoked or expired, or its person is disabled")]
+    Unknown,
+    #[error("two credentials were sent")]
+    Several,
+    /// Role None, or a token without the scope.
+    #[error("the role or the token's scopes do not admit this")]
+    Denied,
+}
+
+/// Reads the values of all `Authorization` headers. No database is asked: a token whose checksum is wrong ends here.
+pub fn presented<'h>(mut authorization: impl Iterator<Item = &'h [u8]>) -> Result<Credential, Refusal> {
+    let value = authorization.next().ok_or(Refusal::Missing)?;
+    if authorization.next().is_some() {
+        return Err(Refusal::Several);
+    }
+    let value = std::str::from_utf8(value).map_err(|_| Refusal::Unknown)?.trim();
+    let (scheme, rest) = value.split_once([' ', '\t']).unwrap_or((value, ""));
+    let rest = rest.trim();
+    let token = if scheme.eq_ignore_ascii_case("bearer") {
+        bearer::token(rest)
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        basic::token(rest)
+    } else {
+        None
+    };
+    token.map(Credential::Token).ok_or(Refusal::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    const TOKEN: &str = "tlt_0123456789ABCDEFGHIJKLMNOPQRSTUVW1lwW0o";
+
+    fn read(values: &[&str]) -> Result<Credential, Refusal> {
+        presented(values.iter().map(|value| value.as_bytes()))
+    }
+
+    #[test]
+    fn every_form_of_the_contract_carries_the_token() {
+        let basic = |text: String| format!("Basic {}", STANDARD.encode(text));
+        let good = Ok(Credential::Token(Digest::of(TOKEN)));
+        let forms = [
+            format!("Bearer {TOKEN}"),
+            format!("bEARER   {TOKEN} "),
+            basic(format!(":{TOKEN}")),
+            basic(format!("user:{TOKEN}")),
+            basic(format!("DOMAIN\\ann@example.com:{TOKEN}")),
+            basic(format!(":{TOKEN}")).replace("Basic", "BASIC"),
+            basic(format!(":{TOKEN}")).trim_end_matches('=').to_owned(),
+            format!("Basic {TOKEN}"),
+        ];
+        for form in &forms {
+            assert_eq!(read(&[form]), good, "{form}");
+        }
+    }
+
+    #[test]
+    fn what_carries_no_token_is_refused() {
+        let refused = [
+            "".to_owned(),
+            "Bearer".to_owned(),
+            "Bearer ".to_owned(),
+            "Basic ".to_owned(),
+            "Basic Og==".to_owned(),
+            "Negotiate YII".to_owned(),
+            TOKEN.to_owned(),
+            // A wrong checksum, and a password with a colon of its own.
+            format!("Bearer {}p", &TOKEN[..42]),
+            format!("Basic {}", STANDARD.encode(format!("a:b:{TOKEN}"))),
+            format!("Bearer {TOKEN} {TOKEN}"),
+        ];
+        for form in &refused {
+            assert_eq!(read(&[form]), Err(Refusal::Unknown), "{form}");
+        }
+        assert_eq!(read(&[]), Err(Refusal::Missing));
+        let two = format!("Bearer {TOKEN}");
+        assert_eq!(read(&[&two, &two]), Err(Refusal::Several));
+        assert_eq!(presented([b"Bearer \xff\xfe".as_slice()].into_iter()), Err(Refusal::Unknown));
+    }
+}
