@@ -1,0 +1,352 @@
+//! A connection to either back end, and the one loop that reads rows.
+//!
+//! Goes in: statements, diesel's own or the tree of `sql`. Comes out: typed values (through [`on!`](crate::on)) or, row
+//! by row and without a copy, [`Fields`]. Transactions: [`Conn::snapshot`] for readers, [`Conn::write`] for writers.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::connection::{AnsiTransactionManager, Connection, LoadConnection, SimpleConnection, TransactionManager};
+use diesel::pg::{Pg, PgQueryBuilder};
+use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::row::{Field, Row};
+use diesel::sql_types::Untyped;
+use diesel::sqlite::{Sqlite, SqliteConnection, SqliteQueryBuilder};
+
+use super::Role;
+use super::cancel::Cancel;
+use super::error::{DbError, Failure};
+use super::postgres::{Facade, PgConn};
+use super::shapes::Shapes;
+use super::sqlite::SqliteConn;
+use super::url::DatabaseUrl;
+use crate::sql::{Cell, Dialect, Type, Value};
+
+/// A connection. Not for async code: on PostgreSQL it blocks on a runtime of its own.
+pub enum Conn {
+    Sqlite(Box<SqliteConn>),
+    Postgres(Box<PgConn>),
+}
+
+/// Runs one source on whichever back end the connection has: `on!(conn, c => users::table.count().get_result(c))`.
+/// Takes a [`Conn`] or a [`Tx`]; `c` is diesel's connection.
+#[macro_export]
+macro_rules! on {
+    ($conn:expr, $c:ident => $e:expr) => {
+        match $crate::db::AsConn::as_conn($conn) {
+            $crate::db::Conn::Sqlite(sqlite) => {
+                let $c = sqlite.diesel();
+                $e
+            }
+            $crate::db::Conn::Postgres(postgres) => {
+                let $c = postgres.diesel();
+                $e
+            }
+        }
+    };
+}
+
+/// What [`on!`](crate::on) takes.
+pub trait AsConn {
+    fn as_conn(&mut self) -> &mut Conn;
+}
+
+impl AsConn for Conn {
+    fn as_conn(&mut self) -> &mut Conn {
+        self
+    }
+}
+
+/// A write transaction that is open; made by [`Conn::write`] alone.
+pub struct Tx<'a>(&'a mut Conn);
+
+impl AsConn for Tx<'_> {
+    fn as_conn(&mut self) -> &mut Conn {
+        self.0
+    }
+}
+
+impl std::ops::Deref for Tx<'_> {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        self.0
+    }
+}
+
+impl std::ops::DerefMut for Tx<'_> {
+    fn deref_mut(&mut self) -> &mut Conn {
+        self.0
+    }
+}
+
+/// The fields of the row at hand.
+pub trait Fields {
+    /// Hands the field to `read`, as the type that its statement promises. Nothing is copied.
+    fn read<T>(&self, index: usize, ty: Type, read: impl FnOnce(Cell<'_>) -> T) -> Result<T, DbError>;
+}
+
+/// Sees each row of a result; the first error ends it.
+pub trait Visit {
+    type Error: From<DbError>;
+
+    fn row(&mut self, row: &impl Fields) -> Result<(), Self::Error>;
+}
+
+/// A statement that can be rendered for both back ends, as [`crate::sql::Statement`] is.
+pub trait Readable: Query<SqlType = Untyped> + QueryFragment<Sqlite> + QueryFragment<Pg> + QueryId {}
+
+impl<Q> Readable for Q where Q: Query<SqlType = Untyped> + QueryFragment<Sqlite> + QueryFragment<Pg> + QueryId {}
+
+impl Conn {
+    /// Opens a connection without any thread, for commands and tests.
+    pub fn open(url: &DatabaseUrl, role: Role) -> Result<Conn, DbError> {
+        Ok(match url {
+            DatabaseUrl::Sqlite(path) => Conn::Sqlite(Box::new(SqliteConn::open(path, role)?)),
+            DatabaseUrl::Postgres(config) => Conn::Postgres(Box::new(PgConn::open(config, role)?)),
+        })
+    }
+
+    /// Reads a statement's rows one by one.
+    pub fn for_each<V: Visit>(&mut self, statement: &impl Readable, visit: &mut V) -> Result<(), V::Error> {
+        match self {
+            Conn::Sqlite(conn) => {
+                let (diesel, shapes) = conn.diesel_and_shapes();
+                let prepared = Prepared::new::<Sqlite>(statement, &Sqlite, SqliteQueryBuilder::new(), shapes)?;
+                let rows = LoadConnection::load(diesel, prepared).map_err(DbError::from)?;
+                walk::<Sqlite, _, _>(rows, visit)
+            }
+            Conn::Postgres(conn) => {
+                let (diesel, shapes) = conn.diesel_and_shapes();
+                let prepared = Prepared::new::<Pg>(statement, &Pg, PgQueryBuilder::default(), shapes)?;
+                let rows = LoadConnection::load(diesel, prepared).map_err(DbError::from)?;
+                let result = walk::<Pg, _, _>(rows, visit);
+                if result.is_err() {
+                    conn.abandon();
+                }
+                result
+            }
+        }
+    }
+
+    /// All rows of a small result, in the given types.
+    pub fn rows(&mut self, statement: &impl Readable, types: &[Type]) -> Result<Vec<Vec<Value>>, DbError> {
+        let mut gather = Gather { types, rows: Vec::new() };
+        self.for_each(statement, &mut gather)?;
+        Ok(gather.rows)
+    }
+
+    /// Several statements on the same state of the database.
+    pub fn snapshot<T, E: From<DbError>>(&mut self, read: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        on!(self, c => begin(c)).map_err(DbError::from)?;
+        let result = read(self);
+        // There is nothing to commit; a rollback that fails shows at the next job.
+        let _ = on!(self, c => rollback(c));
+        result
+    }
+
+    /// A write transaction: all of it or nothing. Where concurrent writers met, it is repeated.
+    pub fn write<T, E: Failure>(&mut self, mut write: impl FnMut(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut attempt = 0;
+        loop {
+            let result = self.write_once(&mut write);
+            match &result {
+                Err(e) if attempt < RETRIES && matches!(e.database(), Some(DbError::Conflict(_))) => {
+                    std::thread::sleep(back_off(attempt));
+                    attempt += 1;
+                }
+                _ => return result,
+            }
+        }
+    }
+
+    fn write_once<T, E: Failure>(&mut self, write: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        match self {
+            // Not DEFERRED: a reader that turns writer fails when another wrote meanwhile.
+            Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c.diesel(), "BEGIN IMMEDIATE"),
+            Conn::Postgres(c) => begin(c.diesel()),
+        }
+        .map_err(DbError::from)?;
+        match write(&mut Tx(self)) {
+            Ok(value) => match on!(self, c => commit(c)) {
+                Ok(()) => Ok(value),
+                Err(e) => {
+                    let _ = on!(self, c => rollback(c));
+                    Err(DbError::from(e).into())
+                }
+            },
+            Err(e) => {
+                let _ = on!(self, c => rollback(c));
+                Err(e)
+            }
+        }
+    }
+
+    /// Brings the planner's statistics up to date, after many rows came.
+    pub fn analyze(&mut self) -> Result<(), DbError> {
+        let statements: &[&str] = match self {
+            Conn::Sqlite(_) => &["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
+            // VACUUM too: an index alone answers only where the visibility map says so.
+            Conn::Postgres(_) => &["VACUUM (ANALYZE)"],
+        };
+        for statement in statements {
+            on!(self, c => c.batch_execute(statement))?;
+        }
+        Ok(())
+    }
+
+    /// Statements from now on belong to this job; its end stops them.
+    pub fn attach(&mut self, job: &Arc<Cancel>) {
+        match self {
+            Conn::Sqlite(c) => c.attach(Some(Arc::clone(job))),
+            Conn::Postgres(c) => c.attach(Some(Arc::clone(job))),
+        }
+    }
+
+    /// The job is over; fails where the connection cannot serve another.
+    pub fn detach(&mut self) -> Result<(), DbError> {
+        match self {
+            Conn::Sqlite(c) => {
+                c.attach(None);
+                settled(c.diesel())
+            }
+            Conn::Postgres(c) => c.settle(),
+        }
+    }
+}
+
+const RETRIES: u32 = 6;
+
+/// 2 ms and twice as much each time, shifted by a hair so that two writers part.
+fn back_off(attempt: u32) -> Duration {
+    let hair = std::process::id() as u64 ^ std::ptr::from_ref(&attempt) as u64;
+    Duration::from_micros((2000 << attempt) + (hair >> 4) % 1000)
+}
+
+pub(super) fn begin<C: Connection>(conn: &mut C) -> QueryResult<()> {
+    C::TransactionManager::begin_transaction(conn)
+}
+
+pub(super) fn commit<C: Connection>(conn: &mut C) -> QueryResult<()> {
+    C::TransactionManager::commit_transaction(conn)
+}
+
+pub(super) fn rollback<C: Connection>(conn: &mut C) -> QueryResult<()> {
+    C::TransactionManager::rollback_transaction(conn)
+}
+
+fn settled(conn: &mut SqliteConnection) -> Result<(), DbError> {
+    match AnsiTransactionManager::transaction_manager_status_mut(conn).transaction_depth() {
+        Ok(None) => Ok(()),
+        _ => Err(DbError::Lost("a transaction was left open".into())),
+    }
+}
+
+/// A statement, and whether its connection keeps it prepared.
+struct Prepared<'a, Q> {
+    statement: &'a Q,
+    keep: bool,
+}
+
+impl<'a, Q> Prepared<'a, Q> {
+    fn new<DB>(
+        statement: &'a Q,
+        backend: &DB,
+        mut text: DB::QueryBuilder,
+        shapes: &mut Shapes,
+    ) -> Result<Prepared<'a, Q>, DbError>
+    where
+        DB: Dialect,
+        Q: QueryFragment<DB>,
+    {
+        let mut keep = statement.is_safe_to_cache_prepared(backend)?;
+        if keep {
+            statement.to_sql(&mut text, backend)?;
+            keep = shapes.keep(&text.finish());
+        }
+        Ok(Prepared { statement, keep })
+    }
+}
+
+impl<Q: Query> Query for Prepared<'_, Q> {
+    type SqlType = Q::SqlType;
+}
+
+impl<Q> QueryId for Prepared<'_, Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<DB: Dialect, Q: QueryFragment<DB>> QueryFragment<DB> for Prepared<'_, Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if !self.keep {
+            out.unsafe_to_cache_prepared();
+        }
+        self.statement.walk_ast(out)
+    }
+}
+
+fn walk<'a, DB, R, V>(rows: impl Iterator<Item = QueryResult<R>>, visit: &mut V) -> Result<(), V::Error>
+where
+    DB: Dialect,
+    R: Row<'a, DB>,
+    V: Visit,
+{
+    for row in rows {
+        let row = row.map_err(DbError::from)?;
+        visit.row(&Raw::<'_, R, DB> { row: &row, backend: PhantomData })?;
+    }
+    Ok(())
+}
+
+struct Raw<'r, R, DB> {
+    row: &'r R,
+    backend: PhantomData<DB>,
+}
+
+impl<'a, DB: Dialect, R: Row<'a, DB>> Fields for Raw<'_, R, DB> {
+    #[inline]
+    fn read<T>(&self, index: usize, ty: Type, read: impl FnOnce(Cell<'_>) -> T) -> Result<T, DbError> {
+        let field = self.row.get(index).ok_or_else(|| DbError::Other(format!("no column {index} in the row")))?;
+        let value = field.value();
+        DB::cell(value, ty, read).map_err(|e| DbError::Other(format!("column {index} is no {ty:?}: {e}")))
+    }
+}
+
+struct Gather<'a> {
+    types: &'a [Type],
+    rows: Vec<Vec<Value>>,
+}
+
+impl Visit for Gather<'_> {
+    type Error = DbError;
+
+    fn row(&mut self, row: &impl Fields) -> Result<(), DbError> {
+        let values = self.types.iter().enumerate().map(|(index, ty)| row.read(index, *ty, |cell| owned(cell, *ty)));
+        self.rows.push(values.collect::<Result<_, _>>()?);
+        Ok(())
+    }
+}
+
+fn owned(cell: Cell<'_>, ty: Type) -> Value {
+    match cell {
+        Cell::Null => Value::Null(ty),
+        Cell::Bool(v) => Value::Bool(v),
+        Cell::Int(v) => match i32::try_from(v) {
+            Ok(small) if ty == Type::Int32 => Value::Int32(small),
+            _ => Value::Int64(v),
+        },
+        Cell::Double(v) => Value::Double(v),
+        Cell::Text(v) => Value::Text(v.to_owned()),
+        Cell::Instant(v) => Value::Instant(v),
+        Cell::Day(v) => Value::Day(v),
+        Cell::Guid(v) => Value::Guid(v),
+    }
+}
+
+/// The types that `on!` hands out, for signatures generic over neither.
+pub type SqliteDiesel = SqliteConnection;
+/// As [`SqliteDiesel`], of PostgreSQL.
+pub type PostgresDiesel = Facade;
