@@ -4,9 +4,12 @@ pub mod bound;
 pub mod edm;
 pub mod error;
 pub mod functions;
+pub mod lex;
 pub mod limits;
+pub mod literal;
 pub mod parse;
 pub mod plan;
 pub mod syntax;
+pub mod url;
 
 pub use error::{Code, ODataError, Result};
