@@ -1,1 +1,4 @@
-fn main() {}
+//! All integration tests: one binary, its modules named as the rooms and stages.
+
+mod backend;
+mod db;

@@ -122,8 +122,9 @@ impl Conn {
                 let (diesel, shapes) = conn.diesel_and_shapes();
                 let prepared = Prepared::new::<Pg>(statement, &Pg, PgQueryBuilder::default(), shapes)?;
                 let rows = LoadConnection::load(diesel, prepared).map_err(DbError::from)?;
-                let result = walk::<Pg, _, _>(rows, visit);
-                if result.is_err() {
+                let mut left = Leaves { visit, left: false };
+                let result = walk::<Pg, _, _>(rows, &mut left);
+                if left.left {
                     conn.abandon();
                 }
                 result
@@ -299,6 +300,21 @@ where
         visit.row(&Raw::<'_, R, DB> { row: &row, backend: PhantomData })?;
     }
     Ok(())
+}
+
+/// Notes that it was the visitor who ended the walk: then rows are still on their way.
+struct Leaves<'v, V> {
+    visit: &'v mut V,
+    left: bool,
+}
+
+impl<V: Visit> Visit for Leaves<'_, V> {
+    type Error = V::Error;
+
+    #[inline]
+    fn row(&mut self, row: &impl Fields) -> Result<(), V::Error> {
+        self.visit.row(row).inspect_err(|_| self.left = true)
+    }
 }
 
 struct Raw<'r, R, DB> {

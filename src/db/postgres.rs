@@ -42,6 +42,8 @@ struct Driver {
     token: OnceLock<CancelToken>,
     /// Whether the server was asked to stop something since the last [`PgConn::settle`].
     asked: AtomicBool,
+    /// Whether rows that nobody reads are on their way.
+    abandoned: AtomicBool,
 }
 
 /// The runtime of one connection: diesel-async would otherwise take whichever it finds.
@@ -68,8 +70,13 @@ const ASKING_TAKES_AT_MOST: Duration = Duration::from_secs(2);
 impl Driver {
     fn new() -> std::io::Result<Arc<Driver>> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-        let (job, token, asked) = (Mutex::default(), OnceLock::new(), AtomicBool::new(false));
-        Ok(Arc::new(Driver { runtime, job, token, asked }))
+        Ok(Arc::new(Driver {
+            runtime,
+            job: Mutex::default(),
+            token: OnceLock::new(),
+            asked: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
+        }))
     }
 
     async fn wait<F: Future>(&self, future: F) -> F::Output {
@@ -78,8 +85,14 @@ impl Driver {
         if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
             return output;
         }
+        let Some(token) = self.token.get() else {
+            return future.await;
+        };
+        if self.abandoned.load(Ordering::Relaxed) {
+            return self.stop(future, token).await;
+        }
         let job = self.job.lock().unwrap_or_else(|e| e.into_inner()).clone();
-        let (Some(job), Some(token)) = (job, self.token.get()) else {
+        let Some(job) = job else {
             return future.await;
         };
         tokio::select! {
@@ -169,33 +182,21 @@ impl PgConn {
         *self.driver.job.lock().unwrap_or_else(|e| e.into_inner()) = job;
     }
 
-    /// A reader left before the last row: what the server still makes is of no use.
+    /// A reader left before the last row: what the server still makes is of no use. Stops it and waits until the rest
+    /// is gone.
     pub(super) fn abandon(&mut self) {
-        if let Some(job) = &*self.driver.job.lock().unwrap_or_else(|e| e.into_inner()) {
-            job.stop();
-        }
+        self.driver.abandoned.store(true, Ordering::Relaxed);
+        let _ = self.facade.batch_execute("SELECT 1");
+        self.driver.abandoned.store(false, Ordering::Relaxed);
     }
 
-    /// After a job that was stopped, makes the connection ready for the next, or says that it cannot be.
+    /// After a job, makes the connection ready for the next, or says that it cannot be.
     pub(super) fn settle(&mut self) -> Result<(), DbError> {
-        let stopped = self
-            .driver
-            .job
-            .lock()
-            .unwrap_or_else(|e| e.into_inner())
-            .as_ref()
-            .is_some_and(|job| job.reason().is_some());
-        if stopped || self.driver.asked.load(Ordering::Relaxed) {
-            // Waits, still asking, until the rest of an abandoned result is gone.
-            let _ = self.facade.batch_execute("SELECT 1");
-            self.attach(None);
-            // A late request may hit this one; the second time nothing can.
-            if self.facade.batch_execute("SELECT 1").is_err() {
-                self.facade.batch_execute("SELECT 1")?;
-            }
-            self.driver.asked.store(false, Ordering::Relaxed);
-        }
         self.attach(None);
+        // A late request may hit the first statement after it; the second time nothing can.
+        if self.driver.asked.swap(false, Ordering::Relaxed) && self.facade.batch_execute("SELECT 1").is_err() {
+            self.facade.batch_execute("SELECT 1")?;
+        }
         type Manager = <Facade as Connection>::TransactionManager;
         match Manager::transaction_manager_status_mut(&mut self.facade).transaction_depth() {
             Ok(None) => Ok(()),

@@ -114,7 +114,7 @@ mod tests {
             ("sqlite:a/b.db", "sqlite:a/b.db"),
             ("sqlite:///var/t.db", "sqlite:/var/t.db"),
             ("postgres://me:secret@db:5433/time", "postgres://me@db:5433/time"),
-            ("postgresql://me@db/time", "postgres://me@db/time"),
+            ("postgresql://me@db/time", "postgres://me@db:5432/time"),
         ] {
             let url: DatabaseUrl = text.parse().expect(text);
             assert_eq!(url.to_string(), shown);
@@ -131,6 +131,6 @@ mod tests {
         ] {
             assert_eq!(text.parse::<DatabaseUrl>().expect_err(text), expected);
         }
-        assert!(matches!("postgres://a:b:c@".parse::<DatabaseUrl>(), Err(UrlError::Postgres(_))));
+        assert!(matches!("postgres://me@db:port/time".parse::<DatabaseUrl>(), Err(UrlError::Postgres(_))));
     }
 }
