@@ -71,6 +71,8 @@ pub struct Options {
     pub skip: Option<u64>,
     pub count: bool,
     pub output: Output,
+    /// Where an expand item stands in the decoded `$expand`: the text that a nested next link repeats.
+    pub span: std::ops::Range<usize>,
 }
 
 /// What is written of each row, in order: `$select` and `$expand` put together.

@@ -1,5 +1,6 @@
 //! The OData core: text → syntax → bound query → plan → bytes. Knows nothing of time tracking.
 
+pub mod bind;
 pub mod bound;
 pub mod edm;
 pub mod error;
