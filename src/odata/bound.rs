@@ -110,6 +110,7 @@ pub enum OutputItem {
     Grouped {
         nav: &'static Nav,
         key: usize,
+        source: &'static Prop,
         output: Output,
     },
 }

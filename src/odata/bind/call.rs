@@ -73,7 +73,8 @@ impl Binder<'_> {
         if let Some(exact) = exact_rounding(&lower, &bound) {
             return Ok(exact);
         }
-        let fitting = overloads.find(|o| o.args.len() == bound.len() && o.args.iter().zip(&bound).all(|(a, b)| fits(*a, b)));
+        let fitting =
+            overloads.find(|o| o.args.len() == bound.len() && o.args.iter().zip(&bound).all(|(a, b)| fits(*a, b)));
         match fitting {
             Some(overload) => called(overload, bound),
             None => Err(mismatch(name, &lower, args, &bound)),
@@ -206,7 +207,7 @@ fn fits(arg: Arg, e: &Expr) -> bool {
     match (arg, e.ty) {
         (_, Edm::Untyped) => true,
         (Arg::Text, Edm::String) | (Arg::Date, Edm::Date) | (Arg::DateTimeOffset, Edm::DateTimeOffset) => true,
-        (Arg::TimeOfDay, Edm::TimeOfDay) | (Arg::Duration, Edm::Duration) => true,
+        (Arg::TimeOfDay, Edm::TimeOfDay) => true,
         (Arg::Integer, ty) => ty.is_integer(),
         (Arg::Double, ty) => ty.is_number(),
         _ => false,

@@ -129,9 +129,7 @@ impl Binder<'_> {
         Ok(Some(match op {
             _ if !structure.nullable => Expr::boolean(op == Compare::Ne),
             Compare::Ne => present,
-            Compare::Eq => {
-                Expr { kind: Kind::Not(Box::new(present)), ty: Edm::Boolean, nullable: false, range: None }
-            }
+            Compare::Eq => Expr { kind: Kind::Not(Box::new(present)), ty: Edm::Boolean, nullable: false, range: None },
             _ => Expr::boolean(false),
         }))
     }
@@ -161,7 +159,7 @@ impl Binder<'_> {
             if member.is_null() {
                 continue;
             }
-            let Kind::Literal(_) | Kind::Decimal(_) = member.kind else {
+            let (Kind::Literal(_) | Kind::Decimal(_)) = member.kind else {
                 return Err(ODataError::not_implemented("A member of a list that is not a constant").at(position));
             };
             let placed = super::promote::member(&value, member).map_err(|e| e.at(position))?;
@@ -219,15 +217,16 @@ impl Binder<'_> {
         let mut ty = Edm::Untyped;
         for (_, value) in &bound {
             ty = common_type(ty, value.ty).ok_or_else(|| {
-                let message = format!("The values of case() have no common type: {} and {}.", ty.name(), value.ty.name());
+                let message =
+                    format!("The values of case() have no common type: {} and {}.", ty.name(), value.ty.name());
                 ODataError::new(Code::TypeMismatch, message).at(position)
             })?;
         }
         let always = bound.iter().any(|(c, _)| matches!(c.kind, Kind::Literal(Value::Bool(true))));
         let nullable = !always || bound.iter().any(|(_, v)| v.nullable);
-        let range = bound.iter().try_fold((i128::MAX, i128::MIN), |(low, high), (_, v)| {
-            v.range.map(|(l, h)| (low.min(l), high.max(h)))
-        });
+        let range = bound
+            .iter()
+            .try_fold((i128::MAX, i128::MIN), |(low, high), (_, v)| v.range.map(|(l, h)| (low.min(l), high.max(h))));
         let arms = bound
             .into_iter()
             .map(|(c, v)| Ok((c, super::promote::to(v, ty)?)))
@@ -260,7 +259,9 @@ fn tenths(e: &syntax::Expr) -> u8 {
 fn list(values: Vec<Value>) -> List {
     macro_rules! gather {
         ($variant:ident, $items:ident) => {
-            Items::$items(values.into_iter().filter_map(|v| if let Value::$variant(v) = v { Some(v) } else { None }).collect())
+            Items::$items(
+                values.into_iter().filter_map(|v| if let Value::$variant(v) = v { Some(v) } else { None }).collect(),
+            )
         };
     }
     List::new(match values.first() {

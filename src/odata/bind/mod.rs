@@ -12,8 +12,8 @@ mod row;
 
 use std::sync::Arc;
 
-use super::bound::{Derived, Expr, Options, OrderItem, Params, Query, Resource, Shape, Target, Var};
-use super::edm::{Edm, Entity, Model, Structured};
+use super::bound::{Derived, Expr, Options, OrderItem, Query, Resource, Shape, Target, Var};
+use super::edm::{Edm, Entity, Model};
 use super::error::{Code, ODataError, Result};
 use super::limits::Limits;
 use super::syntax;
@@ -49,7 +49,12 @@ pub fn bind(request: &syntax::Request, model: &Model, environment: Environment) 
 }
 
 /// Binds a predicate over an entity's rows: filter parameters and tests come in here.
-pub fn bind_filter(filter: &syntax::Expr, entity: &'static Entity, model: &Model, environment: Environment) -> Result<Expr> {
+pub fn bind_filter(
+    filter: &syntax::Expr,
+    entity: &'static Entity,
+    model: &Model,
+    environment: Environment,
+) -> Result<Expr> {
     let mut binder = Binder::new(model, environment, &[]);
     binder.enter(Shape::Entity(entity));
     binder.condition(filter)
@@ -207,14 +212,6 @@ impl<'a> Binder<'a> {
                 let message = format!("A condition is needed here, and this is an {}.", other.name());
                 Err(ODataError::new(Code::TypeMismatch, message).at(e.span.start))
             }
-        }
-    }
-
-    /// The type that names are looked up in; None for a shape that `$apply` made.
-    fn structured(shape: &Shape) -> Option<Structured> {
-        match shape {
-            Shape::Entity(entity) => Some(Structured::Entity(entity)),
-            Shape::Derived(_) => None,
         }
     }
 

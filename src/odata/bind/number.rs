@@ -50,7 +50,9 @@ impl Binder<'_> {
             (Kind::Literal(Value::Int64(n)), Edm::Duration) => {
                 return Ok(Expr { kind: Kind::Literal(Value::Int64(n.saturating_neg())), ..inner });
             }
-            (Kind::Literal(Value::Double(n)), _) => return Ok(Expr { kind: Kind::Literal(Value::Double(-n)), ..inner }),
+            (Kind::Literal(Value::Double(n)), _) => {
+                return Ok(Expr { kind: Kind::Literal(Value::Double(-n)), ..inner });
+            }
             (Kind::Decimal(d), _) => return Ok(literal(Decimal { mantissa: -d.mantissa, ..*d })),
             (_, Edm::Int32 | Edm::Int64) => Edm::Int64,
             (_, Edm::Decimal { .. } | Edm::Duration | Edm::Double) => inner.ty,

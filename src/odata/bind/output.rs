@@ -18,7 +18,8 @@ impl Binder<'_> {
         };
         let (columns, limit) = (count(&output), self.environment.limits.columns);
         if columns > limit {
-            let message = format!("The answer would have {columns} columns, and {limit} are allowed (odata.max_columns).");
+            let message =
+                format!("The answer would have {columns} columns, and {limit} are allowed (odata.max_columns).");
             return Err(ODataError::new(Code::QueryTooComplex, message).in_option("$select"));
         }
         Ok(output)
@@ -326,7 +327,9 @@ fn derived_item(field: &DerivedField) -> OutputItem {
         }
         DerivedKind::Object { fields, nav } => {
             let presence = nav.and_then(|_| {
-                fields.iter().find_map(|f| if let DerivedKind::Value { column, .. } = f.kind { Some(column) } else { None })
+                fields
+                    .iter()
+                    .find_map(|f| if let DerivedKind::Value { column, .. } = f.kind { Some(column) } else { None })
             });
             let items = fields.iter().map(derived_item).collect();
             OutputItem::Object { name: field.name.clone(), presence, items }

@@ -86,7 +86,9 @@ fn from_text(text: &str, ty: Edm) -> Result<Expr> {
         (Edm::Date, Literal::Date(day)) => Value::Day(Day(day)),
         (Edm::DateTimeOffset, Literal::DateTimeOffset { micros, .. }) => Value::Instant(Instant(micros)),
         (Edm::DateTimeOffset, Literal::Date(day)) => Value::Instant(Day(day).midnight()),
-        (Edm::TimeOfDay, Literal::TimeOfDay(micros)) | (Edm::Duration, Literal::Duration(micros)) => Value::Int64(micros),
+        (Edm::TimeOfDay, Literal::TimeOfDay(micros)) | (Edm::Duration, Literal::Duration(micros)) => {
+            Value::Int64(micros)
+        }
         _ => return Err(wrong()),
     };
     Ok(Expr { kind: Kind::Literal(value), ty, nullable: false, range: None })

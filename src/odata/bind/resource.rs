@@ -178,7 +178,12 @@ fn unsupported(segment: &Segment) -> ODataError {
         Segment::All => "$all",
         Segment::Entity => "$entity",
         Segment::Crossjoin(_) => "$crossjoin",
-        Segment::Value | Segment::Count | Segment::Query | Segment::Metadata | Segment::Name(_) | Segment::Keyed(..) => {
+        Segment::Value
+        | Segment::Count
+        | Segment::Query
+        | Segment::Metadata
+        | Segment::Name(_)
+        | Segment::Keyed(..) => {
             return ODataError::new(Code::ResourceNotFound, "This segment has no meaning at this place.");
         }
     };

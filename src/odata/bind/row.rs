@@ -35,7 +35,8 @@ impl Binder<'_> {
             }
             Found::Many(collection) => {
                 let name = collection.nav.name;
-                let message = format!("{name} is a collection; ask with {name}/any(x:…), {name}/all(x:…) or {name}/$count.");
+                let message =
+                    format!("{name} is a collection; ask with {name}/any(x:…), {name}/all(x:…) or {name}/$count.");
                 Err(ODataError::new(Code::TypeMismatch, message).at(position))
             }
         }
@@ -51,7 +52,8 @@ impl Binder<'_> {
     fn start<'p>(&self, path: &'p MemberPath, position: usize) -> Result<(Row, &'p [Name])> {
         match &path.root {
             PathRoot::Implicit => {
-                let variable = path.names.first().and_then(|first| self.lambdas.iter().find(|(name, _)| *name == first.text));
+                let variable =
+                    path.names.first().and_then(|first| self.lambdas.iter().find(|(name, _)| *name == first.text));
                 match variable {
                     Some((_, row)) => Ok((row.clone(), &path.names[1..])),
                     None => Ok((self.row()?.clone(), &path.names)),
@@ -175,7 +177,9 @@ impl Binder<'_> {
     fn ended(&mut self, found: Found, end: &PathEnd, position: usize) -> Result<Found> {
         let collection = match (found, end) {
             (found, PathEnd::None) => return Ok(found),
-            (_, PathEnd::Aggregate(_)) => return Err(ODataError::not_implemented("aggregate() as a function").at(position)),
+            (_, PathEnd::Aggregate(_)) => {
+                return Err(ODataError::not_implemented("aggregate() as a function").at(position));
+            }
             (_, PathEnd::Other(name)) => return Err(ODataError::not_implemented(&name.text).at(name.span.start)),
             (Found::Many(collection), _) => collection,
             (_, _) => {
