@@ -2,3 +2,4 @@
 
 mod backend;
 mod db;
+mod odata_grammar;

@@ -157,10 +157,14 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The word or character that a message shows, not too much of it.
+/// The word or character at the start of `rest` that a message shows.
 fn shown(rest: &str) -> &str {
-    let word = &rest[..identifier_length(rest).max(rest.chars().next().map_or(0, char::len_utf8))];
-    word.char_indices().nth(40).map_or(word, |(at, _)| &word[..at])
+    clipped(&rest[..identifier_length(rest).max(rest.chars().next().map_or(0, char::len_utf8))])
+}
+
+/// As much of a text as a message shows.
+pub fn clipped(text: &str) -> &str {
+    text.char_indices().nth(40).map_or(text, |(at, _)| &text[..at])
 }
 
 /// The OData operator that a symbol of other languages stands for.
@@ -202,9 +206,13 @@ pub fn continues_identifier(c: char) -> bool {
 
 /// The nearest of `known` to a misspelt `word`, if one is near enough to be meant.
 pub fn near_miss<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    // A long word is no slip, and the distance to it is costly.
+    if word.len() > 64 {
+        return None;
+    }
     let word = word.to_ascii_lowercase();
     let distance = |candidate: &str| strsim::osa_distance(&word, &candidate.to_ascii_lowercase());
-    let most = if word.chars().count() > 64 { 0 } else { 1 + word.chars().count() / 4 };
+    let most = 1 + word.chars().count() / 4;
     known
         .into_iter()
         .map(|candidate| (distance(candidate), candidate))

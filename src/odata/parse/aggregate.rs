@@ -3,7 +3,7 @@
 
 use super::guard::Parser;
 use crate::odata::error::{Code, Result};
-use crate::odata::lex::did_you_mean;
+use crate::odata::lex::{clipped, did_you_mean};
 use crate::odata::syntax::{AggregateItem, AggregateKind, Expr, ExprKind, FromItem, Name, Options, PathEnd, PathRoot};
 
 const METHODS: [&str; 5] = ["sum", "min", "max", "average", "countdistinct"];
@@ -91,8 +91,11 @@ impl Parser<'_> {
             "count" => " Did you mean `$count as Alias` or `countdistinct`?".to_owned(),
             word => did_you_mean(word, METHODS),
         };
-        let message =
-            format!("There is no aggregation method `{}`: the methods are {}.{hint}", method.text, METHODS.join(", "));
+        let message = format!(
+            "There is no aggregation method `{}`: the methods are {}.{hint}",
+            clipped(&method.text),
+            METHODS.join(", ")
+        );
         Err(self.lex.error_at(start, Code::UnknownFunction, message))
     }
 

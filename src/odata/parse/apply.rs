@@ -5,7 +5,7 @@
 
 use super::guard::Parser;
 use crate::odata::error::{Code, Result};
-use crate::odata::lex::did_you_mean;
+use crate::odata::lex::{clipped, did_you_mean};
 use crate::odata::literal::Colon;
 use crate::odata::syntax::{GroupItem, Name, Transformation, TransformationKind};
 
@@ -82,7 +82,7 @@ impl Parser<'_> {
             kind
         } else {
             let hint = did_you_mean(&name.text, TRANSFORMATIONS);
-            let message = format!("There is no transformation `{}`.{hint}", name.text);
+            let message = format!("There is no transformation `{}`.{hint}", clipped(&name.text));
             return Err(self.lex.error_at(start, Code::UnknownFunction, message));
         };
         Ok(Transformation { kind, span: self.lex.span_from(start) })

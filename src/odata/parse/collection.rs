@@ -43,7 +43,7 @@ impl Parser<'_> {
         let start = self.lex.at;
         let kind = match self.lex.peek() {
             Some(b'@') => self.alias_name().map(ExprKind::Alias),
-            Some(b'"') => Some(ExprKind::Literal(Literal::String(self.json_string()?))),
+            Some(b'"') if self.collections > 0 => Some(ExprKind::Literal(Literal::String(self.json_string()?))),
             _ => self.primitive_literal()?.map(ExprKind::Literal),
         };
         let span = self.lex.span_from(start);
@@ -72,6 +72,7 @@ impl Parser<'_> {
         self.lex.at += 1;
         let mut members = Vec::new();
         let mut below = 1;
+        self.collections += 1;
         if !self.lex.eat_past_blanks(b']') {
             loop {
                 self.another_member(members.len())?;
@@ -90,6 +91,7 @@ impl Parser<'_> {
             }
             self.expect(b']', "`,` or `]`")?;
         }
+        self.collections -= 1;
         self.branch(start, below, ExprKind::List(members))
     }
 
@@ -99,6 +101,7 @@ impl Parser<'_> {
         self.lex.at += 1;
         let mut members = Vec::new();
         let mut below = 0;
+        self.collections += 1;
         if !self.lex.eat_past_blanks(b'}') {
             loop {
                 self.lex.blanks();
@@ -116,6 +119,7 @@ impl Parser<'_> {
             }
             self.expect(b'}', "`,` or `}`")?;
         }
+        self.collections -= 1;
         self.branch(start, below, ExprKind::Object(members))
     }
 

@@ -3,7 +3,7 @@
 use super::guard::Parser;
 use super::option::Place;
 use crate::odata::error::{Code, Result};
-use crate::odata::lex::did_you_mean;
+use crate::odata::lex::{clipped, did_you_mean};
 use crate::odata::syntax::{ExpandItem, ExpandPath, ExpandSuffix, Name, Options};
 
 impl Parser<'_> {
@@ -98,7 +98,7 @@ impl Parser<'_> {
             "value" => Ok(None),
             _ => {
                 let hint = did_you_mean(&format!("${word}"), ["$ref", "$count"]);
-                let message = format!("Expected a navigation property, found `${word}`.{hint}");
+                let message = format!("Expected a navigation property, found `${}`.{hint}", clipped(&word));
                 Err(self.lex.error_at(start, Code::SyntaxError, message))
             }
         }

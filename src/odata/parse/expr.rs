@@ -127,7 +127,7 @@ impl Parser<'_> {
 
     fn negative_literal_follows(&self) -> bool {
         let after = &self.lex.rest()[1..];
-        let is_infinity = || after.starts_with("INF") && !after[3..].starts_with(|c| continues_identifier(c));
+        let is_infinity = || after.starts_with("INF") && !after[3..].starts_with(continues_identifier);
         after.starts_with(|c: char| c.is_ascii_digit()) || is_infinity()
     }
 
@@ -182,7 +182,12 @@ impl Parser<'_> {
     fn literal_expr(&mut self) -> Result<Option<Expr>> {
         let start = self.lex.at;
         let literal = match self.lex.peek() {
-            Some(b'"') => Some(Literal::String(self.json_string()?)),
+            Some(b'"') if self.collections > 0 => Some(Literal::String(self.json_string()?)),
+            Some(b'"') => {
+                let message =
+                    "Write a string in single quotes: 'text'. Double quotes belong to JSON arrays and objects.";
+                return Err(self.lex.error(Code::SyntaxError, message));
+            }
             _ => self.primitive_literal()?,
         };
         literal.map(|literal| self.leaf(start, ExprKind::Literal(literal))).transpose()

@@ -14,6 +14,8 @@ pub(super) struct Parser<'a> {
     pub(super) colon: Colon,
     /// Option parentheses that are open: a value then ends at `;` and `)`.
     pub(super) option_depth: usize,
+    /// JSON arrays and objects that are open: strings may then stand in double quotes.
+    pub(super) collections: usize,
     /// Height of the expression that was completed last. A chain such as `a add b add c` grows to the left without
     /// recursion here, yet every later stage recurses over it.
     pub(super) height: usize,
@@ -32,6 +34,7 @@ impl<'a> Parser<'a> {
             limits,
             colon: Colon::InTime,
             option_depth: 0,
+            collections: 0,
             height: 0,
             depth: 0,
             nodes: 0,

@@ -6,7 +6,7 @@
 use super::guard::Parser;
 use super::option::Place;
 use crate::odata::error::{Code, Result};
-use crate::odata::lex::did_you_mean;
+use crate::odata::lex::{clipped, did_you_mean};
 use crate::odata::literal::Colon;
 use crate::odata::syntax::{Expr, ExprKind, Lambda, MemberPath, Name, Options, PathEnd, PathRoot};
 
@@ -68,7 +68,7 @@ impl Parser<'_> {
             "root" => PathRoot::Root,
             _ => {
                 let hint = did_you_mean(&format!("${word}"), ["$it", "$this", "$these", "$root"]);
-                let message = format!("Expected an expression, found `${word}`.{hint}");
+                let message = format!("Expected an expression, found `${}`.{hint}", clipped(&word));
                 return Err(self.lex.error_at(start, Code::SyntaxError, message));
             }
         };
@@ -194,7 +194,7 @@ impl Parser<'_> {
             }
             _ => {
                 let hint = did_you_mean(&format!("${word}"), ["$count", "$filter"]);
-                let message = format!("Expected a name or `$count` behind `/`, found `${word}`.{hint}");
+                let message = format!("Expected a name or `$count` behind `/`, found `${}`.{hint}", clipped(&word));
                 return Err(self.lex.error_at(start, Code::SyntaxError, message));
             }
         }

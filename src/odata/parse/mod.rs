@@ -19,10 +19,10 @@ mod search;
 mod select;
 mod value;
 
-use super::error::Result;
+use super::error::{Code, ODataError, Result};
 use super::limits::Limits;
 use super::syntax::{
-    ComputeItem, ExpandItem, Expr, Literal, OrderItem, Path, Request, Search, SelectItem, Transformation,
+    ComputeItem, ExpandItem, Expr, Literal, OrderItem, Path, Request, Search, Segment, SelectItem, Transformation,
 };
 use super::url::{self, Pair};
 
@@ -55,6 +55,10 @@ pub enum Body<'a> {
 pub fn parse(request: &RawRequest, limits: &Limits) -> Result<Request> {
     let path = path(request.path, limits)?;
     let options = option::query_options(&request_options(request)?, limits)?;
+    if path.segments.first() == Some(&Segment::Entity) && options.id.is_none() {
+        let message = "`$entity` needs the option `$id`, which says which entity: `$entity?$id=workItems(42)`.";
+        return Err(ODataError::new(Code::SyntaxError, message).in_option("$id"));
+    }
     Ok(Request { path, options })
 }
 

@@ -5,7 +5,7 @@
 
 use super::guard::Parser;
 use crate::odata::error::{Code, ODataError, Result};
-use crate::odata::lex::{did_you_mean, near_miss};
+use crate::odata::lex::{clipped, did_you_mean};
 use crate::odata::limits::Limits;
 use crate::odata::syntax::{Levels, Options};
 use crate::odata::url::Pair;
@@ -93,6 +93,7 @@ fn option_name(name: &str) -> Result<OptionName> {
         return match crate::odata::lex::identifier_length(alias) {
             length if length > 0 && length == alias.len() => Ok(OptionName::Alias(alias.to_owned())),
             _ => {
+                let name = clipped(name);
                 let message = format!("`{name}` is no parameter alias: a name of letters and digits must follow `@`.");
                 Err(ODataError::new(Code::SyntaxError, message).in_option(name))
             }
@@ -105,6 +106,7 @@ fn option_name(name: &str) -> Result<OptionName> {
         None if bare.len() == name.len() => Ok(OptionName::Custom),
         None => {
             let hint = did_you_mean(name, OPTIONS.iter().map(|(known, ..)| *known));
+            let name = clipped(name);
             let message = format!("There is no query option `{name}`.{hint}");
             Err(ODataError::new(Code::UnknownOption, message).in_option(name))
         }
@@ -128,9 +130,7 @@ pub(super) fn query_options(pairs: &[Pair], limits: &Limits) -> Result<Options> 
                 return Err(ODataError::new(Code::OptionNotApplicable, message).in_option(known));
             }
             OptionName::Alias(alias) => {
-                if options.aliases.iter().any(|(known, _)| *known == alias) {
-                    return Err(duplicate(name));
-                }
+                new_alias(&alias, &options, limits)?;
                 let parsed = super::filter(value, limits).map_err(|e| e.in_option(name))?;
                 options.aliases.push((alias, parsed));
             }
@@ -148,7 +148,21 @@ fn once(seen: &mut Vec<&'static str>, name: &'static str) -> Result<()> {
     Ok(())
 }
 
+/// Each alias is an expression, so there may be as many as an expression has parts.
+fn new_alias(alias: &str, options: &Options, limits: &Limits) -> Result<()> {
+    if options.aliases.iter().any(|(known, _)| known == alias) {
+        return Err(duplicate(&format!("@{alias}")));
+    }
+    let limit = limits.expression_nodes;
+    if options.aliases.len() >= limit {
+        let message = format!("The request has more parameter aliases than {limit} (odata.max_expression_nodes).");
+        return Err(ODataError::new(Code::QueryTooComplex, message));
+    }
+    Ok(())
+}
+
 fn duplicate(name: &str) -> ODataError {
+    let name = clipped(name);
     let message = format!("The query option `{name}` is given more than once, with or without `$`. Give it once.");
     ODataError::new(Code::DuplicateOption, message).in_option(name)
 }
@@ -204,17 +218,16 @@ impl<'a> Parser<'a> {
                 Err(self.lex.error_at(start, Code::OptionNotApplicable, message))
             }
             OptionName::Alias(alias) => {
-                if options.aliases.iter().any(|(known, _)| *known == alias) {
-                    return Err(duplicate(name).at(self.lex.text[..start].chars().count()));
-                }
+                let fits = new_alias(&alias, options, self.limits);
+                fits.map_err(|e| e.at(self.lex.text[..start].chars().count()))?;
                 let value = self.common_expr()?;
                 options.aliases.push((alias, value));
                 Ok(())
             }
             OptionName::Custom => {
                 let known = || OPTIONS.iter().filter(|(.., places)| places.contains(&place)).map(|(known, ..)| *known);
-                let hint = near_miss(&format!("${name}"), known());
-                let hint = hint.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
+                let hint = did_you_mean(&format!("${name}"), known());
+                let name = clipped(name);
                 let message = format!("`{name}` is no query option of {}.{hint}", place.name());
                 Err(self.lex.error_at(start, Code::UnknownOption, message))
             }

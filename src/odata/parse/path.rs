@@ -5,7 +5,7 @@
 
 use super::guard::Parser;
 use crate::odata::error::{Code, ODataError, Result};
-use crate::odata::lex::{Cursor, did_you_mean};
+use crate::odata::lex::{Cursor, clipped, did_you_mean};
 use crate::odata::limits::Limits;
 use crate::odata::literal::{self, Colon};
 use crate::odata::syntax::{Expr, ExprKind, KeyPart, Literal, Name, Path, Segment};
@@ -129,7 +129,7 @@ impl Parser<'_> {
                 Ok(Segment::Keyed(name, key))
             }
             _ if is_first => {
-                let message = format!("There is no resource `{}`.", &self.lex.text[start..]);
+                let message = format!("There is no resource `{}`.", clipped(&self.lex.text[start..]));
                 Err(self.lex.error_at(start, Code::ResourceNotFound, message))
             }
             // A key that stands alone may be any text.
@@ -163,7 +163,7 @@ impl Parser<'_> {
             "crossjoin" => Segment::Crossjoin(self.crossjoin()?),
             _ => {
                 let hint = did_you_mean(&format!("${word}"), DOLLAR_SEGMENTS);
-                let message = format!("There is no resource `${word}`.{hint}");
+                let message = format!("There is no resource `${}`.{hint}", clipped(&word));
                 return Err(self.lex.error_at(start, Code::ResourceNotFound, message));
             }
         };

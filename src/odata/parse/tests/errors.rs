@@ -57,6 +57,7 @@ fn places_count_characters_of_the_decoded_value() {
     check_error("$filter=a eq", Code::SyntaxError, "$filter", Some(4), "found the end");
     check_error("$filter=(a", Code::SyntaxError, "$filter", Some(2), "closing parenthesis");
     check_error("$filter=a)", Code::SyntaxError, "$filter", Some(1), "no parenthesis is open");
+    check_error("$filter=a eq \"x\"", Code::SyntaxError, "$filter", Some(5), "single quotes");
     check_error("$filter=a eq 'x", Code::SyntaxError, "$filter", Some(5), "no closing quote");
     check_error("$filter=a in (b,c)", Code::SyntaxError, "$filter", Some(7), "right of `in`");
     check_error("$filter=a in (1,c)", Code::SyntaxError, "$filter", Some(8), "lists hold no expressions");
