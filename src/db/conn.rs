@@ -100,6 +100,11 @@ pub trait Readable: Query<SqlType = Untyped> + QueryFragment<Sqlite> + QueryFrag
 
 impl<Q> Readable for Q where Q: Query<SqlType = Untyped> + QueryFragment<Sqlite> + QueryFragment<Pg> + QueryId {}
 
+/// A changing statement that can be rendered for both back ends.
+pub trait Writable: QueryFragment<Sqlite> + QueryFragment<Pg> + QueryId {}
+
+impl<Q> Writable for Q where Q: QueryFragment<Sqlite> + QueryFragment<Pg> + QueryId {}
+
 impl Conn {
     /// Opens a connection without any thread, for commands and tests.
     pub fn open(url: &DatabaseUrl, role: Role) -> Result<Conn, DbError> {
@@ -137,6 +142,11 @@ impl Conn {
         let mut gather = Gather { types, rows: Vec::new() };
         self.for_each(statement, &mut gather)?;
         Ok(gather.rows)
+    }
+
+    /// Runs a statement that changes rows; gives their number.
+    pub fn execute(&mut self, statement: &impl Writable) -> Result<usize, DbError> {
+        Ok(on!(self, c => c.execute_returning_count(statement))?)
     }
 
     /// Several statements on the same state of the database.
@@ -185,6 +195,16 @@ impl Conn {
         }
     }
 
+    /// After rows came with their integer keys given: the next key made by the database comes after them. Belongs into
+    /// the same transaction.
+    pub fn advance_keys(&mut self) -> Result<(), DbError> {
+        match self {
+            // SQLite takes the largest and one.
+            Conn::Sqlite(_) => Ok(()),
+            Conn::Postgres(c) => Ok(c.diesel().batch_execute(ADVANCE_KEYS)?),
+        }
+    }
+
     /// Brings the planner's statistics up to date, after many rows came.
     pub fn analyze(&mut self) -> Result<(), DbError> {
         let statements: &[&str] = match self {
@@ -217,6 +237,12 @@ impl Conn {
         }
     }
 }
+
+const ADVANCE_KEYS: &str = "DO $$ DECLARE t text; BEGIN \
+     FOR t IN SELECT table_name FROM information_schema.columns \
+         WHERE table_schema = current_schema() AND column_name = 'id' AND is_identity = 'YES' LOOP \
+     EXECUTE format('SELECT setval(pg_get_serial_sequence(%L, ''id''), max(id)) FROM %I HAVING max(id) IS NOT NULL', t, t); \
+     END LOOP; END $$";
 
 const RETRIES: u32 = 6;
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use cancel::Cancel;
-pub use conn::{AsConn, Conn, Fields, PostgresDiesel, Readable, SqliteDiesel, Tx, Visit};
+pub use conn::{AsConn, Conn, Fields, PostgresDiesel, Readable, SqliteDiesel, Tx, Visit, Writable};
 pub use error::{DbError, Failure};
 use stream::Relay;
 pub use stream::{CHUNK, First, Out, Rest, Sink, write_to};

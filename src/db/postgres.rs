@@ -157,7 +157,9 @@ impl PgConn {
         // Not every role may; `DbError` then knows fewer conditions by name.
         let _ = self.facade.batch_execute("SET lc_messages TO 'C'");
         self.facade.batch_execute(
-            "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET client_min_messages = warning",
+            // Time-outs are ours (`Cancel`). Compiling a plan takes longer than most of our statements run.
+            "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
+             SET client_min_messages = warning; SET jit = off",
         )?;
         let isolation = match role {
             Role::Reader => "REPEATABLE READ, READ ONLY",

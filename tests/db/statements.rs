@@ -286,3 +286,52 @@ fn concurrent_writers_do_not_lose_updates() {
         assert_eq!(n, "20", "{backend:?}");
     }
 }
+
+#[test]
+fn keys_go_on_after_those_that_were_given() {
+    for backend in BACKENDS {
+        let database = Database::migrated(backend);
+        let conn = &mut database.connect(Role::Writer);
+        let project = |n: u128| (projects::guid.eq(Guid(uuid::Uuid::from_u128(n))), projects::name.eq("p"));
+        conn.write(|tx| {
+            let given = (projects::id.eq(41), project(1));
+            on!(tx, c => diesel::insert_into(projects::table).values(given).execute(c))?;
+            tx.advance_keys()
+        })
+        .expect("a row with its key");
+        let insert = diesel::insert_into(projects::table).values(project(2)).returning(projects::id);
+        assert_eq!(on!(conn, c => insert.get_result::<i32>(c)), Ok(42), "{backend:?}");
+        assert_eq!(conn.analyze(), Ok(()), "{backend:?}");
+    }
+}
+
+#[test]
+fn a_locked_a_full_and_a_foreign_file_are_told_apart() {
+    let database = Database::migrated(Backend::Sqlite);
+    let (one, other) = (&mut database.connect(Role::Writer), &mut database.connect(Role::Writer));
+    on!(other, c => diesel::sql_query("PRAGMA busy_timeout = 1").execute(c)).expect("a pragma");
+    one.write(|_| {
+        assert_eq!(other.write(|tx| add(tx, "a")), Err(DbError::Locked));
+        Ok::<_, DbError>(())
+    })
+    .expect("the lock");
+
+    on!(other, c => diesel::sql_query("PRAGMA max_page_count = 1").execute(c)).expect("a pragma");
+    let large = (secrets::name.eq("large"), secrets::value.eq(vec![0_u8; 1 << 20]));
+    let full = other.write(|tx| {
+        on!(tx, c => diesel::insert_into(secrets::table).values(&large).execute(c))?;
+        Ok::<_, DbError>(())
+    });
+    assert!(matches!(full, Err(DbError::Full(_))), "{full:?}");
+    assert_eq!(count(one), 0);
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("letter.txt");
+    std::fs::write(&path, "Dear database, ".repeat(1000)).expect("a file");
+    for role in [Role::Reader, Role::Migrator] {
+        let foreign = timeledger::db::DatabaseUrl::sqlite(&path);
+        let opened = Conn::open(&foreign, role)
+            .and_then(|mut conn| conn.rows(&Handmade::text("SELECT 1 FROM sqlite_master"), &[]));
+        assert!(matches!(opened, Err(DbError::Unavailable(_))), "{role:?} {opened:?}");
+    }
+}

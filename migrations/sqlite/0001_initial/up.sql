@@ -246,8 +246,7 @@ CREATE TABLE worklogs (
 CREATE INDEX worklogs_by_item ON worklogs (work_item_id, started_at, length_seconds, billable_seconds, is_billable, deleted, user_id);
 CREATE INDEX worklogs_by_person_day ON worklogs (user_id, work_date, length_seconds, billable_seconds, is_billable, deleted);
 CREATE INDEX worklogs_by_person_start ON worklogs (user_id, started_at, id, deleted);
-CREATE INDEX worklogs_by_day ON worklogs (work_date, started_at, deleted, user_id);
-CREATE INDEX worklogs_by_day_billable ON worklogs (work_date, is_billable, deleted, user_id);
+CREATE INDEX worklogs_by_day ON worklogs (work_date, started_at, is_billable, deleted, user_id);
 CREATE INDEX worklogs_by_start ON worklogs (started_at, is_billable, deleted, user_id);
 CREATE INDEX worklogs_by_edit ON worklogs (edited_at, deleted, user_id);
 CREATE INDEX worklogs_by_budget ON worklogs (budget_id, length_seconds, billable_seconds, is_billable, deleted, user_id);
