@@ -6,8 +6,14 @@
 
 mod basic;
 mod bearer;
+mod door;
+mod issue;
+mod lookup;
 pub mod tokens;
 
+pub use door::{Door, Use, write_uses};
+pub use issue::{Token, TokenError, create, list, revoke};
+pub use lookup::{Admitted, lookup};
 pub use tokens::{Digest, Scopes};
 
 /// What a 401 offers, each in its own header line and in this order: a list that begins with Basic makes Power BI's
@@ -15,7 +21,7 @@ pub use tokens::{Digest, Scopes};
 pub const CHALLENGES: [&str; 2] = ["Bearer", "Basic realm=\"timetracker\""];
 
 /// A credential as sent, not yet looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Credential {
     /// An API token, by its digest: the token itself goes no further.
     Token(Digest),

@@ -18,7 +18,7 @@ const RANDOM: usize = 33;
 const CHECKSUM: usize = 6;
 const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
 /// Characters of a token that may be shown, to tell one from another.
-const SHOWN: usize = 8;
+pub(super) const SHOWN: usize = 8;
 
 /// Days that a token may live (AU-13).
 pub const LIFETIME_DAYS: std::ops::RangeInclusive<u32> = 1..=366;

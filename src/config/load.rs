@@ -117,7 +117,8 @@ impl Sources {
         let flags = self.flag_layer(&defaults, &mut origins);
         let figment = figment.merge(Layer(environment)).merge(Layer(flags));
 
-        let merged = values(&figment).map_err(|error| unreadable(&error, file.as_deref()))?;
+        let mut merged = figment.data().map_err(|error| unreadable(&error, file.as_deref()))?;
+        let merged = merged.remove(&Profile::Default).unwrap_or_default();
         refuse_unknown(&merged, &defaults, "", file.as_deref())?;
         let config: Config = figment.extract().map_err(|error| wrong_type(&error, &origins, file.as_deref()))?;
         check(&config)?;
@@ -195,11 +196,6 @@ impl Provider for Layer {
 fn default_values() -> Result<Dict, ConfigError> {
     let value = Value::serialize(Config::default()).map_err(|error| unreadable(&error, None))?;
     Ok(value.into_dict().unwrap_or_default())
-}
-
-fn values(figment: &Figment) -> Result<Dict, figment::Error> {
-    let mut data = figment.data()?;
-    Ok(data.remove(&Profile::Default).unwrap_or_default())
 }
 
 /// The text of a variable as the type of the key's default. What does not fit stays text, and is refused with its

@@ -1,0 +1,155 @@
+//! Making, listing and revoking API tokens (AU-12, AU-13, AU-16).
+//!
+//! Each change raises the token's version, so that it holds for the very next request of every server.
+
+use diesel::prelude::*;
+
+use super::tokens::{DEFAULT_LIFETIME_DAYS, Digest, LIFETIME_DAYS, Minted, SHOWN, Scopes, TOKENS_A_PERSON};
+use crate::db::tables::{api_tokens, users};
+use crate::db::{AsConn, DbError, Failure, Tx};
+use crate::on;
+use crate::sql::{Guid, Instant};
+
+const DAY: i64 = 86_400_000_000;
+
+/// Why no token is made or revoked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    #[error("a token lives from 1 to 366 days, not {0}")]
+    Lifetime(u32),
+    #[error("a person may have {TOKENS_A_PERSON} living tokens; revoke one first")]
+    TooMany,
+    #[error("there is no such token")]
+    Unknown,
+    #[error("several tokens begin like this; name one by its id")]
+    Ambiguous,
+    #[error("the system's random source failed: {0}")]
+    Random(String),
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl Failure for TokenError {
+    fn database(&self) -> Option<&DbError> {
+        match self {
+            TokenError::Database(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<diesel::result::Error> for TokenError {
+    fn from(error: diesel::result::Error) -> TokenError {
+        TokenError::Database(error.into())
+    }
+}
+
+/// A token as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct Token {
+    pub guid: Guid,
+    pub prefix: String,
+    pub name: String,
+    pub user: String,
+    pub scopes: i32,
+    pub created_at: Instant,
+    pub expires_at: Instant,
+    pub revoked_at: Option<Instant>,
+    pub last_used_at: Option<Instant>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = api_tokens)]
+struct New<'a> {
+    guid: Guid,
+    digest: &'a [u8],
+    prefix: &'a str,
+    user_id: i32,
+    name: &'a str,
+    scopes: i32,
+    created_at: Instant,
+    expires_at: Instant,
+    version: i32,
+}
+
+/// Makes a token for a person. The caller shows it once; the database keeps its digest.
+pub fn create(
+    tx: &mut Tx<'_>,
+    user_id: i32,
+    name: &str,
+    days: Option<u32>,
+    now: Instant,
+) -> Result<Minted, TokenError> {
+    let days = days.unwrap_or(DEFAULT_LIFETIME_DAYS);
+    if !LIFETIME_DAYS.contains(&days) {
+        return Err(TokenError::Lifetime(days));
+    }
+    let living: i64 = on!(tx, c => api_tokens::table
+        .filter(api_tokens::user_id.eq(user_id))
+        .filter(api_tokens::revoked_at.is_null())
+        .filter(api_tokens::expires_at.gt(now))
+        .count()
+        .get_result(c))?;
+    if living >= TOKENS_A_PERSON {
+        return Err(TokenError::TooMany);
+    }
+    let minted = Minted::draw().map_err(|error| TokenError::Random(error.to_string()))?;
+    let digest = minted.digest();
+    let new = New {
+        guid: Guid(uuid::Uuid::now_v7()),
+        digest: digest.as_bytes(),
+        prefix: minted.prefix(),
+        user_id,
+        name,
+        scopes: Scopes::DEFAULT.bits(),
+        created_at: now,
+        expires_at: Instant(now.0.saturating_add(i64::from(days) * DAY)),
+        version: 1,
+    };
+    on!(tx, c => diesel::insert_into(api_tokens::table).values(&new).execute(c))?;
+    Ok(minted)
+}
+
+/// All tokens, or those of one person, newest first.
+pub fn list(conn: &mut impl AsConn, user_id: Option<i32>) -> Result<Vec<Token>, TokenError> {
+    let columns = (
+        api_tokens::guid,
+        api_tokens::prefix,
+        api_tokens::name,
+        users::unique_name,
+        api_tokens::scopes,
+        api_tokens::created_at,
+        api_tokens::expires_at,
+        api_tokens::revoked_at,
+        api_tokens::last_used_at,
+    );
+    let order = (api_tokens::created_at.desc(), api_tokens::id.desc());
+    let tokens = match user_id {
+        None => on!(conn, c => api_tokens::table.inner_join(users::table).order(order).select(columns).load(c)),
+        Some(user) => on!(conn, c => api_tokens::table
+            .inner_join(users::table)
+            .filter(api_tokens::user_id.eq(user))
+            .order(order)
+            .select(columns)
+            .load(c)),
+    };
+    Ok(tokens?)
+}
+
+/// Revokes a token, named by its id, its whole text or the characters that are shown of it. Gives how it is shown.
+/// Revoking it again changes nothing.
+pub fn revoke(tx: &mut Tx<'_>, which: &str, now: Instant) -> Result<Token, TokenError> {
+    let guid = uuid::Uuid::parse_str(which).ok().map(Guid);
+    let shown = if Digest::recognise(which).is_some() { which.get(..SHOWN) } else { Some(which) };
+    let all = list(tx, None)?;
+    let mut found = all.into_iter().filter(|token| Some(token.guid) == guid || Some(token.prefix.as_str()) == shown);
+    let token = found.next().ok_or(TokenError::Unknown)?;
+    if found.next().is_some() {
+        return Err(TokenError::Ambiguous);
+    }
+    on!(tx, c => diesel::update(api_tokens::table.filter(api_tokens::guid.eq(token.guid)))
+        .filter(api_tokens::revoked_at.is_null())
+        .set((api_tokens::revoked_at.eq(now), api_tokens::version.eq(api_tokens::version + 1)))
+        .execute(c))?;
+    Ok(token)
+}

@@ -1,0 +1,103 @@
+//! What the database says of a credential.
+//!
+//! In: a [`Credential`] and the time. Out: [`Admitted`], or nothing: unknown, revoked, expired and disabled look alike.
+//! One indexed statement, so that every database job can begin with it (AU-5).
+
+use diesel::prelude::*;
+
+use super::{Credential, Digest, Scopes};
+use crate::db::tables::{api_tokens, users};
+use crate::db::{AsConn, DbError};
+use crate::on;
+use crate::policy::{Caller, Role};
+use crate::sql::{Guid, Instant};
+
+/// A caller whom a credential admits. Two are equal as long as nothing has changed that decides what the caller may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    pub caller: Caller,
+    pub credential: Credential,
+    pub token_id: i32,
+    pub scopes: Scopes,
+    pub expires_at: Instant,
+    token_version: i32,
+    auth_version: i32,
+}
+
+impl Admitted {
+    /// Whether the same credential still gives the same caller, in the state of the database that a job reads. A job
+    /// that hears "no" ends, and its request starts again at authentication, once.
+    pub fn still_holds(&self, conn: &mut impl AsConn, now: Instant) -> Result<bool, DbError> {
+        Ok(lookup(conn, self.credential, now)?.as_ref() == Some(self))
+    }
+}
+
+#[derive(Queryable)]
+struct Row {
+    digest: Vec<u8>,
+    token_id: i32,
+    scopes: i32,
+    expires_at: Instant,
+    revoked_at: Option<Instant>,
+    token_version: i32,
+    user_id: i32,
+    user_guid: Guid,
+    name: String,
+    role: i32,
+    is_active: bool,
+    auth_version: i32,
+}
+
+/// Who the credential admits at this time.
+pub fn lookup(conn: &mut impl AsConn, credential: Credential, now: Instant) -> Result<Option<Admitted>, DbError> {
+    let Credential::Token(digest) = credential;
+    let row: Option<Row> = find(conn, &digest)?;
+    Ok(row.filter(|row| row.admits(&digest, now)).map(|row| row.admitted(credential)))
+}
+
+fn find(conn: &mut impl AsConn, digest: &Digest) -> Result<Option<Row>, DbError> {
+    let found = on!(conn, c => api_tokens::table
+        .inner_join(users::table)
+        .filter(api_tokens::digest.eq(digest.as_bytes().as_slice()))
+        .select((
+            api_tokens::digest,
+            api_tokens::id,
+            api_tokens::scopes,
+            api_tokens::expires_at,
+            api_tokens::revoked_at,
+            api_tokens::version,
+            users::id,
+            users::guid,
+            users::name,
+            users::role,
+            users::is_active,
+            users::auth_version,
+        ))
+        .first(c)
+        .optional());
+    Ok(found?)
+}
+
+impl Row {
+    fn admits(&self, digest: &Digest, now: Instant) -> bool {
+        digest.is(&self.digest) && self.is_active && self.revoked_at.is_none() && now < self.expires_at
+    }
+
+    fn admitted(self, credential: Credential) -> Admitted {
+        let caller = Caller {
+            user_id: self.user_id,
+            user_guid: self.user_guid,
+            name: self.name,
+            role: Role::from_number(self.role),
+        };
+        Admitted {
+            caller,
+            credential,
+            token_id: self.token_id,
+            scopes: Scopes::from_bits(self.scopes),
+            expires_at: self.expires_at,
+            token_version: self.token_version,
+            auth_version: self.auth_version,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The server: what its handlers share, its routes, its start and its graceful end.
+
+use std::io;
+use std::net::{IpAddr, TcpListener};
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::middleware::{Compress, Condition, from_fn};
+use actix_web::web::{self, Data, PayloadConfig, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, HttpServer};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::concurrency::Concurrency;
+use super::problem::Problem;
+use super::{assets, health, middleware};
+use crate::auth::{self, Door};
+use crate::clock::Clock;
+use crate::config::{self, Config, Network};
+use crate::db::{Db, DbError};
+use crate::odata::limits::Limits;
+use crate::telemetry::Metrics;
+
+/// Seconds between two writes of when tokens were last used (AU-17).
+const USES_EVERY: Duration = Duration::from_secs(300);
+
+/// What every handler shares: `app: web::Data<App>`.
+pub struct App {
+    pub config: Config,
+    pub db: Db,
+    pub clock: Clock,
+    pub metrics: Metrics,
+    pub limits: Limits,
+    pub door: Door,
+    pub concurrency: Concurrency,
+    trusted: Vec<Network>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    pub fn new(config: Config, db: Db, clock: Clock, metrics: Metrics) -> App {
+        App {
+            limits: limits(&config.odata),
+            concurrency: Concurrency::new(config.odata.max_concurrent),
+            trusted: config.trusted_proxies(),
+            door: Door::default(),
+            config,
+            db,
+            clock,
+            metrics,
+        }
+    }
+
+    /// The app of a request. Every server of this crate has one.
+    ///
+    /// # Panics
+    /// In a test that builds a server without it.
+    pub(super) fn of(request: &HttpRequest) -> Data<App> {
+        #[expect(clippy::expect_used, reason = "`routes` stands beside `app_data` in `serve`")]
+        request.app_data::<Data<App>>().expect("App is among the data of the server").clone()
+    }
+
+    /// Whether what this proxy says of its client is believed.
+    pub(super) fn trusts(&self, proxy: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(proxy))
+    }
+
+    async fn write_uses(&self) {
+        let uses = self.door.take_uses();
+        if uses.is_empty() {
+            return;
+        }
+        let written: Result<(), DbError> = self.db.write(move |tx| auth::write_uses(tx, &uses)).await;
+        if let Err(error) = written {
+            tracing::warn!(cause = %error, "the last use of tokens could not be written");
+        }
+    }
+}
+
+fn limits(knobs: &config::OData) -> Limits {
+    Limits {
+        expand_depth: knobs.max_expand_depth,
+        expand_breadth: knobs.max_expand_breadth,
+        expression_depth: knobs.max_expression_depth,
+        expression_nodes: knobs.max_expression_nodes,
+        lambda_depth: knobs.max_lambda_depth,
+        function_depth: knobs.max_function_depth,
+        in_members: knobs.max_in_members,
+        orderby: knobs.max_orderby,
+        apply_steps: knobs.max_apply_steps,
+        columns: knobs.max_columns,
+        joins: knobs.max_joins,
+        levels: knobs.max_levels,
+    }
+}
+
+/// Every route of the server.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/", web::get().to(assets::start))
+        .route("/assets/start.css", web::get().to(assets::style))
+        .route("/health/live", web::get().to(health::live))
+        .route("/health/ready", web::get().to(health::ready))
+        .route("/metrics", web::get().to(health::metrics))
+        .route("/version", web::get().to(health::version))
+        .default_service(web::to(nothing));
+}
+
+async fn nothing() -> Result<HttpResponse, Problem> {
+    Err(Problem::not_found())
+}
+
+/// Serves on a listener until SIGTERM or SIGINT; then takes no more, and lets what runs end.
+pub async fn serve(app: App, listener: TcpListener) -> io::Result<()> {
+    let app = Data::new(app);
+    let server = app.config.server.clone();
+    let shared = app.clone();
+    let stop = stop_signal()?;
+    let factory = move || {
+        let config = &shared.config;
+        actix_web::App::new()
+            .app_data(shared.clone())
+            .app_data(PayloadConfig::new(config.odata.max_body_bytes))
+            .wrap(from_fn(middleware::problems))
+            .wrap(Condition::new(config.server.compression, Compress::default()))
+            .wrap(Condition::new(!config.cors.origins.is_empty(), cors(&config.cors)))
+            .wrap(from_fn(middleware::edge))
+            .configure(routes)
+    };
+    let workers = match server.workers {
+        0 => std::thread::available_parallelism().map_or(2, usize::from),
+        workers => workers,
+    };
+    let running = HttpServer::new(factory)
+        .workers(workers)
+        .max_connections((server.max_connections / workers).max(1))
+        .client_request_timeout(Duration::from_secs(server.header_timeout))
+        .keep_alive(Duration::from_secs(server.keep_alive))
+        // A client that is gone must be noticed while its query still runs.
+        .h1_allow_half_closed(false)
+        .shutdown_timeout(server.shutdown_timeout)
+        .shutdown_signal(stop)
+        .listen(listener)?
+        .run();
+    let uses = actix_web::rt::spawn(write_uses_at_times(app.clone()));
+    let outcome = running.await;
+    uses.abort();
+    app.write_uses().await;
+    let db = app.db.clone();
+    web::block(move || db.close()).await.map_err(io::Error::other)?;
+    outcome
+}
+
+async fn write_uses_at_times(app: Data<App>) {
+    loop {
+        actix_web::rt::time::sleep(USES_EVERY).await;
+        app.write_uses().await;
+    }
+}
+
+/// Resolves at SIGTERM or SIGINT.
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: running requests may end");
+    })
+}
+
+/// Exact origins only; never `*`, never `null` (AU-93).
+fn cors(config: &config::Cors) -> Cors {
+    let mut cors = Cors::default()
+        .allowed_methods(["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"])
+        .allowed_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::ACCEPT,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("prefer"),
+            HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("odata-version"),
+            HeaderName::from_static("odata-maxversion"),
+            HeaderName::from_static("odata-isolation"),
+        ])
+        .expose_headers([
+            HeaderName::from_static("odata-version"),
+            HeaderName::from_static("preference-applied"),
+            header::ETAG,
+            header::RETRY_AFTER,
+            header::LOCATION,
+            HeaderName::from_static("asyncresult"),
+        ])
+        .max_age(3600);
+    for origin in &config.origins {
+        cors = cors.allowed_origin(origin);
+    }
+    if config.credentials { cors.supports_credentials() } else { cors }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_configuration_are_those_of_the_core() {
+        let (ours, theirs) = (limits(&config::OData::default()), Limits::default());
+        assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+    }
+}

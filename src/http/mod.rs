@@ -1,0 +1,17 @@
+//! HTTP: routes, what surrounds them, and how errors look. No rules and no SQL live here.
+
+pub mod address;
+pub mod app;
+mod assets;
+mod concurrency;
+mod health;
+mod middleware;
+pub mod problem;
+mod public;
+mod reader;
+
+pub use app::{App, serve};
+pub use middleware::{RequestId, RoutePattern};
+pub use problem::Problem;
+pub use public::PublicUrl;
+pub use reader::Reader;

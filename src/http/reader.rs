@@ -1,0 +1,91 @@
+//! The one who reads reports: a caller with the scope and a role, within its share of running requests.
+//!
+//! In: the headers of a request. Out: [`Reader`], or 401, 403, 429. Before any body is read or query planned (AU-4).
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+
+use super::App;
+use super::middleware::{UserId, hold};
+use super::problem::Problem;
+use super::public::client_address;
+use crate::auth::{self, Admitted, Credential, Refusal, Scopes};
+use crate::db::{Conn, DbError};
+use crate::policy::{Caller, Role};
+
+/// A caller who may read reports. The first statement of every database job on its behalf is [`Reader::still_holds`].
+#[derive(Clone, Debug)]
+pub struct Reader {
+    admitted: Admitted,
+    app: Data<App>,
+}
+
+impl Reader {
+    pub fn caller(&self) -> &Caller {
+        &self.admitted.caller
+    }
+
+    /// AU-5: whether the credential still gives this caller, in the state that the job reads. Where it does not, the job
+    /// ends without a row and the request goes on with [`Reader::again`], once.
+    pub fn still_holds(&self, conn: &mut Conn) -> Result<bool, DbError> {
+        self.admitted.still_holds(conn, self.app.clock.now())
+    }
+
+    /// The caller as it is now: with another role, or refused.
+    pub async fn again(&self) -> Result<Reader, Problem> {
+        self.app.door.forget(self.admitted.credential);
+        let admitted = look_up(&self.app, self.admitted.credential).await?;
+        check(&admitted)?;
+        Ok(Reader { admitted, app: self.app.clone() })
+    }
+}
+
+impl FromRequest for Reader {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Reader, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { admit(&request).await })
+    }
+}
+
+async fn admit(request: &HttpRequest) -> Result<Reader, Problem> {
+    let app = App::of(request);
+    let credential = auth::presented(request.headers().get_all(header::AUTHORIZATION).map(|value| value.as_bytes()))?;
+    let now = app.clock.now();
+    let admitted = match app.door.recall(credential, now) {
+        Some(admitted) => admitted,
+        None => look_up(&app, credential).await?,
+    };
+    request.extensions_mut().insert(UserId(admitted.caller.user_id));
+    check(&admitted)?;
+    let limit = app.concurrency.limit();
+    let permit = app.concurrency.permit(admitted.caller.user_id).ok_or_else(|| Problem::too_many_requests(limit))?;
+    hold(request, permit);
+    let client = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let address = client_address(request).map(|address| address.to_string());
+    app.door.used(admitted.token_id, now, address, client);
+    Ok(Reader { admitted, app })
+}
+
+async fn look_up(app: &App, credential: Credential) -> Result<Admitted, Problem> {
+    let clock = app.clock.clone();
+    let found = app.db.read(move |conn| auth::lookup(conn, credential, clock.now())).await?;
+    let admitted = found.ok_or(Refusal::Unknown)?;
+    app.door.remember(&admitted, app.clock.now());
+    Ok(admitted)
+}
+
+/// AU-14: a scope narrows the role; role None has the door locked.
+fn check(admitted: &Admitted) -> Result<(), Refusal> {
+    if admitted.caller.role == Role::None || !admitted.scopes.admit(Scopes::REPORTS_READ) {
+        return Err(Refusal::Denied);
+    }
+    Ok(())
+}
