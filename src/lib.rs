@@ -6,6 +6,7 @@ pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod entities;
 pub mod http;
 pub mod odata;
 pub mod policy;

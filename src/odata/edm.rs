@@ -318,6 +318,12 @@ impl Nav {
         self
     }
 
+    /// The same navigation under another name.
+    pub const fn renamed(mut self, name: &'static str) -> Nav {
+        self.name = name;
+        self
+    }
+
     pub const fn required(mut self) -> Nav {
         self.nullable = false;
         self

@@ -115,6 +115,8 @@ pub static DOUBLE_INTEGER: Function = differs(
     "CASE WHEN {0} > -9.2e18 AND {0} < 9.2e18 THEN CAST({0} AS INTEGER) END",
     "CASE WHEN {0} > -9.2e18 AND {0} < 9.2e18 THEN trunc({0})::bigint END",
 );
+/// As an Int32, at most its largest: for sums whose type a contract fixed too small.
+pub static SATURATED_INT32: Function = differs("min({0}, 2147483647)", "least({0}, 2147483647)::int");
 
 // Checked integer arithmetic: the error is a 400 (OD-33). PostgreSQL's own operators check already.
 pub static ADD: Function = differs("tl_add({0}, {1})", "{0} + {1}");

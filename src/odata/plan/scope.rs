@@ -25,6 +25,8 @@ pub struct Planner<'p> {
     pub(super) context: Context<'p>,
     scopes: Vec<Scope>,
     vars: Vec<Option<Place>>,
+    /// The filter parameters whose own text is being planned: they do not apply inside themselves.
+    applying: Vec<&'static str>,
 }
 
 /// One SELECT under construction.
@@ -54,7 +56,7 @@ pub(super) struct Place {
 
 impl<'p> Planner<'p> {
     pub fn new(context: Context<'p>) -> Planner<'p> {
-        Planner { names: Names::default(), context, scopes: Vec::new(), vars: Vec::new() }
+        Planner { names: Names::default(), context, scopes: Vec::new(), vars: Vec::new(), applying: Vec::new() }
     }
 
     pub(super) fn open_scope(&mut self) -> usize {
@@ -123,6 +125,16 @@ impl<'p> Planner<'p> {
         joins.append(&mut select.joins);
         select.joins = joins;
         select
+    }
+
+    /// A parameter's filter as a predicate over the row at `place`.
+    fn apply(&mut self, parameter: &'static str, place: Place, filter: &bound::Expr) -> Expr {
+        let old = self.set_place(0, place);
+        self.applying.push(parameter);
+        let predicate = self.predicate(filter);
+        self.applying.pop();
+        self.restore_place(0, old);
+        predicate
     }
 
     fn find(&self, scope: usize, key: &JoinKey) -> Option<Alias> {
@@ -288,7 +300,12 @@ impl<'p> At<'_, 'p> {
         self.planner.select(entity, build)
     }
 
-    /// A sub-select over a bare table, under the row policy.
+    /// A sub-select as a partner of a join; its columns are `alias.output(n)`.
+    pub fn nested(&mut self, select: Select) -> From {
+        From::Select(Box::new(select), self.planner.names.fresh())
+    }
+
+    /// A bare table, under the row policy.
     pub fn scan(&mut self, table: &'static str) -> Scan {
         self.planner.scan(table)
     }
@@ -319,9 +336,8 @@ impl<'p> At<'_, 'p> {
         let entity = self.param_entity(parameter)?;
         let filter = self.param_filter(parameter)?;
         let scope = self.planner.open_scope();
-        let old = self.planner.set_place(0, Place { scope, alias: self.alias, entity: Some(entity) });
-        let predicate = self.planner.predicate(filter);
-        self.planner.restore_place(0, old);
+        let place = Place { scope, alias: self.alias, entity: Some(entity) };
+        let predicate = self.planner.apply(parameter, place, filter);
         if self.planner.close_scope().is_empty() {
             return Some(predicate);
         }
@@ -338,15 +354,17 @@ impl<'p> At<'_, 'p> {
         let alias = scan.alias();
         let mut select = Select::from(From::Scan(scan));
         select.columns.push(alias.col(entity.row));
-        let old = self.planner.set_place(0, Place { scope, alias, entity: Some(entity) });
-        let predicate = self.planner.predicate(filter);
-        self.planner.restore_place(0, old);
+        let predicate = self.planner.apply(parameter, Place { scope, alias, entity: Some(entity) }, filter);
         select.filter.push(predicate);
         select.joins = self.planner.close_scope();
         Some(select)
     }
 
+    /// None inside the parameter's own filter, whose lambdas may lead back to the entity that it restricts.
     fn param_filter(&self, parameter: &str) -> Option<&'p bound::Expr> {
+        if self.planner.applying.contains(&parameter) {
+            return None;
+        }
         self.planner.context.params.filters.iter().find(|(name, _)| *name == parameter).map(|(_, filter)| filter)
     }
 
