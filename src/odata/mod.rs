@@ -3,6 +3,7 @@
 pub mod bind;
 pub mod bound;
 pub mod edm;
+pub mod encode;
 pub mod error;
 pub mod functions;
 pub mod lex;
@@ -10,6 +11,7 @@ pub mod limits;
 pub mod literal;
 pub mod parse;
 pub mod plan;
+pub mod run;
 pub mod syntax;
 pub mod url;
 

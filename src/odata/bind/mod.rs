@@ -39,9 +39,10 @@ pub fn bind(request: &syntax::Request, model: &Model, environment: Environment) 
         Target::Collection => binder.options(resource.entity, &request.options)?,
         Target::Count => binder.count_options(&resource, &request.options)?,
         Target::Entity => binder.entity_options(&resource, &request.options)?,
-        Target::Property { .. } => {
+        Target::Property { ref leaf, .. } => {
             only_select(&request.options)?;
-            Options::default()
+            let output = binder.property_output(leaf);
+            Options { output, ..Options::default() }
         }
     };
     let skiptoken = request.options.skiptoken.clone();

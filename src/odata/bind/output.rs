@@ -1,6 +1,6 @@
 //! `$select` and `$expand` → what is written of a row (OD-50, OD-52), and the context URL's list for it (OD-75).
 
-use super::super::bound::{Derived, DerivedField, DerivedKind, Options, Output, OutputItem, Shape};
+use super::super::bound::{Derived, DerivedField, DerivedKind, Leaf, Options, Output, OutputItem, Shape};
 use super::super::edm::{Member, Nav, Structured};
 use super::super::error::{Code, ODataError, Result};
 use super::super::syntax::{self, ExpandItem, ExpandPath, ExpandSuffix, Name, SelectItem, SelectPath};
@@ -40,6 +40,14 @@ impl Binder<'_> {
             self.expand(of, items, &mut output).map_err(|e| e.in_option("$expand"))?;
         }
         Ok(output)
+    }
+
+    /// What is written of a property that the path addresses: a complex value whole.
+    pub(super) fn property_output(&self, leaf: &Leaf) -> Output {
+        match leaf {
+            Leaf::Complex(complex) => self.whole(Structured::Complex(complex.ty)),
+            Leaf::Prop(_) | Leaf::Dynamic(_) => Output::default(),
+        }
     }
 
     /// All structural properties, dynamic ones included.

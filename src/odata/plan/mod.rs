@@ -1,6 +1,181 @@
 //! Bound → plan: relational statements with the row policy inside, and what is written of their rows.
+//!
+//! A [`Plan`] says all that a read does: the rows of its [`Level`], perhaps a total, and for each expanded collection a
+//! [`Child`] that takes the parents' keys as one bind (OD-53).
 
+mod aggregate;
 mod expr;
+mod fields;
+mod keyset;
+mod query;
 mod scope;
 
+use std::sync::Arc;
+
+use super::edm::{Edm, Entity, Nav};
+use crate::sql::{Direction, Expr, List, Order, Select, Statement, Type, Value};
+
+pub use query::{Page, plan};
 pub use scope::{At, Context, Derivation, Planner};
+
+/// One read.
+#[derive(Debug)]
+pub struct Plan {
+    pub answer: Answer,
+    pub level: Level,
+    /// `SELECT COUNT(*)` of what `$count=true` asks for.
+    pub count: Option<Statement>,
+    /// Must give a row, or the resource's owner does not exist (404).
+    pub owner: Option<Statement>,
+    pub paging: Paging,
+    /// What stands between the parentheses of the context URL, for 4.0 and 4.01 payloads.
+    pub context: (String, String),
+    /// Whether `$apply` made the shape: such rows have no identity.
+    pub derived: bool,
+    /// The entity type of the rows.
+    pub entity: &'static Entity,
+}
+
+/// What sort of answer it is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Collection,
+    /// One entity; if it is absent, 404 where a key asked for it and 204 where a navigation led to it.
+    Entity {
+        by_key: bool,
+    },
+    /// A property of one entity, perhaps as raw text.
+    Property {
+        raw: bool,
+    },
+    /// The number of rows, as text.
+    Count,
+}
+
+/// A statement and what is written of its rows.
+#[derive(Debug)]
+pub struct Level {
+    pub select: Select,
+    pub types: Vec<Type>,
+    pub fields: Vec<Field>,
+    pub children: Vec<Child>,
+    /// Columns of the key properties, where links are written: for `metadata=full` and nested next links.
+    pub key: Vec<(usize, Edm)>,
+}
+
+/// One written member.
+#[derive(Clone, Debug)]
+pub enum Field {
+    Value {
+        name: Arc<str>,
+        column: usize,
+        ty: Edm,
+    },
+    /// Null where the presence column is null.
+    Object {
+        name: Arc<str>,
+        presence: Option<usize>,
+        fields: Vec<Field>,
+        of: ObjectOf,
+    },
+    /// An expanded collection: child *n*, by the key in `key`.
+    Many {
+        name: &'static str,
+        child: usize,
+        key: usize,
+    },
+}
+
+/// Where an object comes from; `metadata=full` names its type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ObjectOf {
+    Complex(&'static str),
+    Entity(&'static Entity),
+    Derived,
+}
+
+impl PartialEq for Entity {
+    fn eq(&self, other: &Entity) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+/// An expanded collection, for all parents of a page at once.
+#[derive(Debug)]
+pub struct Child {
+    pub nav: &'static Nav,
+    pub level: Level,
+    /// The column of the level's rows that holds their parent's key.
+    pub parent: usize,
+    link: Expr,
+    order: Vec<Order>,
+    skip: u64,
+    /// Rows a parent: `$top` of the expand item or the nested page size.
+    pub limit: u64,
+    /// Whether more rows than `limit` are announced by a next link.
+    pub paged: bool,
+    counted: Option<Select>,
+    /// The expand item's place in the decoded `$expand`.
+    pub span: std::ops::Range<usize>,
+}
+
+/// How a collection is cut.
+#[derive(Debug)]
+pub struct Paging {
+    /// Rows of this page; None for all.
+    pub size: Option<u64>,
+    /// What is left of `$top`, this page included.
+    pub top: Option<u64>,
+    pub keys: Vec<KeyColumn>,
+}
+
+/// A column of the total order.
+#[derive(Clone, Debug)]
+pub struct KeyColumn {
+    pub column: usize,
+    pub ty: Type,
+}
+
+impl Level {
+    pub fn statement(&self) -> Statement {
+        Statement { select: self.select.clone(), types: self.types.clone(), cacheable: true }
+    }
+}
+
+impl Child {
+    /// The members of these parents: ordered by parent, then as asked; at most `limit` + 1 each.
+    pub fn statement(&self, parents: List) -> Statement {
+        use crate::sql::{Compare, From};
+        let mut inner = self.level.select.clone();
+        inner.filter.push(Expr::In(Box::new(self.link.clone()), parents));
+        let rank = inner.columns.len();
+        inner.columns.push(Expr::RowNumber(Box::new(self.link.clone()), self.order.clone()));
+        let alias = query::outer_alias();
+        let mut outer = Select::from(From::Select(Box::new(inner), alias));
+        outer.columns = (0..rank).map(|n| alias.output(n)).collect();
+        let at = |n: u64| Expr::Int(i64::try_from(n).unwrap_or(i64::MAX));
+        if self.skip > 0 {
+            outer.filter.push(alias.output(rank).compare(Compare::Gt, at(self.skip)));
+        }
+        let last = self.skip.saturating_add(self.limit).saturating_add(u64::from(self.paged));
+        outer.filter.push(alias.output(rank).compare(Compare::Le, at(last)));
+        let by = |column| Order { by: alias.output(column), direction: Direction::Asc, nullable: false };
+        outer.order = vec![by(self.parent), by(rank)];
+        Statement { select: outer, types: self.level.types.clone(), cacheable: true }
+    }
+
+    /// `(parent, number of members)` for these parents, where the expand item has `$count=true`.
+    pub fn count_statement(&self, parents: List) -> Option<Statement> {
+        let mut select = self.counted.clone()?;
+        select.filter.push(Expr::In(Box::new(select.columns[0].clone()), parents));
+        Some(Statement { select, types: vec![Type::Int64, Type::Int64], cacheable: true })
+    }
+
+    /// Rows that a parent may skip before its members begin; a nested next link goes on from there.
+    pub fn skipped(&self) -> u64 {
+        self.skip
+    }
+}
+
+/// A value as a skip token keeps it.
+pub type KeyValue = Value;

@@ -240,12 +240,12 @@ impl<'p> At<'_, 'p> {
     /// Column `column` of a derivation's grouped form, for this row; null where there is none.
     pub fn derive(&mut self, from: &'static Derivation, column: usize) -> Expr {
         let here = self.col(from.key);
-        if self.planner.context.few_rows {
-            return Expr::Scalar(Box::new((from.single)(self.planner, here, column)));
-        }
         let key = JoinKey::Derived { owner: self.alias, name: from.name };
         let alias = match self.planner.find(self.scope, &key) {
             Some(alias) => alias,
+            None if self.planner.context.few_rows => {
+                return Expr::Scalar(Box::new((from.single)(self.planner, here, column)));
+            }
             None => {
                 let select = (from.grouped)(self.planner);
                 let alias = self.planner.names.fresh();

@@ -1,0 +1,57 @@
+//! Rows → bytes. An encoder is told the columns once and then sees each row, borrowed; nothing is collected.
+
+pub mod csv;
+pub mod json;
+pub mod xlsx;
+
+use std::sync::Arc;
+
+use super::edm::Edm;
+use super::plan::Field;
+use super::run::RunError;
+use crate::db::{Fields, Sink};
+
+/// Writes the rows of a collection in one format.
+pub trait Encoder {
+    /// Before the first row; `total` is what `$count=true` asked for.
+    fn begin(&mut self, total: Option<i64>, sink: &mut Sink) -> Result<(), RunError>;
+
+    /// One row, appended to the sink's buffer.
+    fn row(&mut self, row: &impl Fields, sink: &mut Sink) -> Result<(), RunError>;
+
+    /// After the last row.
+    fn end(&mut self, sink: &mut Sink) -> Result<(), RunError>;
+}
+
+/// A column of a file: a written value under the path of its names, `User_Name` (OD-61).
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileColumn {
+    pub header: Arc<str>,
+    pub column: usize,
+    pub ty: Edm,
+    /// Columns that must not be null for the value to be there: those of the objects around it.
+    pub presence: Vec<usize>,
+}
+
+/// The columns of a file, in the order of the JSON answer. Collections have none (refused before).
+pub fn file_columns(fields: &[Field]) -> Vec<FileColumn> {
+    let mut columns = Vec::new();
+    gather(fields, "", &[], &mut columns);
+    columns
+}
+
+fn gather(fields: &[Field], prefix: &str, presence: &[usize], out: &mut Vec<FileColumn>) {
+    for field in fields {
+        match field {
+            Field::Value { name, column, ty } => {
+                let header = Arc::from(format!("{prefix}{name}"));
+                out.push(FileColumn { header, column: *column, ty: *ty, presence: presence.to_vec() });
+            }
+            Field::Object { name, presence: own, fields, .. } => {
+                let around: Vec<usize> = presence.iter().copied().chain(*own).collect();
+                gather(fields, &format!("{prefix}{name}_"), &around, out);
+            }
+            Field::Many { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What is written of a row → columns, and the tree of members over them.
+
+use std::sync::Arc;
+
+use super::super::bound::{Options, Output, OutputItem, Step};
+use super::super::edm::{Edm, Link, Nav, Value as Source};
+use super::query::Page;
+use super::scope::{Place, Planner};
+use super::{Child, Field, Level, ObjectOf};
+use crate::sql::{Direction, Expr, From, Order, Select, Type};
+
+/// Columns of a SELECT, each once.
+#[derive(Default)]
+pub(super) struct Columns {
+    pub exprs: Vec<Expr>,
+    pub types: Vec<Type>,
+}
+
+impl Columns {
+    pub fn add(&mut self, expr: Expr, ty: Type) -> usize {
+        if let Some(n) = self.exprs.iter().zip(&self.types).position(|(e, t)| *t == ty && *e == expr) {
+            return n;
+        }
+        self.exprs.push(expr);
+        self.types.push(ty);
+        self.exprs.len() - 1
+    }
+}
+
+/// The columns, members and children of one level while they are gathered.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub columns: Columns,
+    pub children: Vec<Child>,
+}
+
+impl Planner<'_> {
+    pub(super) fn fields(&mut self, place: Place, output: &Output, page: &Page, out: &mut Gathered) -> Vec<Field> {
+        output.items.iter().map(|item| self.field_of(place, item, page, out)).collect()
+    }
+
+    fn field_of(&mut self, place: Place, item: &OutputItem, page: &Page, out: &mut Gathered) -> Field {
+        match item {
+            OutputItem::Prop(prop) => {
+                let column = out.columns.add(self.prop_at(place, prop), prop.ty.sql());
+                Field::Value { name: Arc::from(prop.name), column, ty: prop.ty }
+            }
+            OutputItem::Dynamic(field) => {
+                let open = place.entity.and_then(|e| e.open.map(|open| (open, e.row)));
+                let expr = match open {
+                    Some((open, row)) => self.at(place).field(open, row, field),
+                    None => Expr::Null(field.ty.sql()),
+                };
+                let column = out.columns.add(expr, field.ty.sql());
+                Field::Value { name: Arc::from(field.name.as_str()), column, ty: field.ty }
+            }
+            OutputItem::Complex(complex, inner) => {
+                let step = Step::Complex(complex);
+                let there = self.step(place, step);
+                let presence = if complex.nullable { self.presence(there, &[step]) } else { None };
+                let presence = presence.map(|column| out.columns.add(column, Type::Int32));
+                let fields = self.fields(there, inner, page, out);
+                Field::Object {
+                    name: Arc::from(complex.name),
+                    presence,
+                    fields,
+                    of: ObjectOf::Complex(complex.ty.name),
+                }
+            }
+            OutputItem::One(nav, inner) => {
+                let step = Step::Nav(nav);
+                let there = self.step(place, step);
+                let presence = self.presence(there, &[step]).map(|column| out.columns.add(column, Type::Int32));
+                let fields = self.fields(there, inner, page, out);
+                Field::Object { name: Arc::from(nav.name), presence, fields, of: ObjectOf::Entity(nav.target) }
+            }
+            OutputItem::Many(nav, options) => {
+                let from = match nav.link {
+                    Link::Direct { from, .. } | Link::Via { from, .. } => from,
+                };
+                let key = out.columns.add(place.alias.col(from), Type::Int64);
+                let child = self.child(nav, options, page);
+                out.children.push(child);
+                Field::Many { name: nav.name, child: out.children.len() - 1, key }
+            }
+            OutputItem::Column { name, index, ty } => {
+                let column = out.columns.add(place.alias.output(*index), ty.sql());
+                Field::Value { name: name.clone(), column, ty: *ty }
+            }
+            OutputItem::Object { name, presence, items } => {
+                let presence = presence.map(|n| out.columns.add(place.alias.output(n), Type::Int32));
+                let fields = items.iter().map(|item| self.field_of(place, item, page, out)).collect();
+                Field::Object { name: name.clone(), presence, fields, of: ObjectOf::Derived }
+            }
+            OutputItem::Grouped { nav, key, source, output } => {
+                let there = self.grouped(place, nav, *key, source.value);
+                let presence = out.columns.add(there.alias.col(nav.target.row), Type::Int32);
+                let fields = self.fields(there, output, page, out);
+                let of = ObjectOf::Entity(nav.target);
+                Field::Object { name: Arc::from(nav.name), presence: Some(presence), fields, of }
+            }
+        }
+    }
+
+    /// The row of a navigation that was grouped by its key.
+    fn grouped(&mut self, place: Place, nav: &'static Nav, key: usize, source: Source) -> Place {
+        let column = match source {
+            Source::Column(name) => name,
+            Source::Expr(_) => nav.target.row,
+        };
+        let alias = self
+            .at(place)
+            .join_on(nav.name, nav.target.table, |at, target| target.col(column).eq(at.alias().output(key)));
+        Place { alias, entity: Some(nav.target), ..place }
+    }
+
+    /// The statement of an expanded collection; its parents' keys come when they are known.
+    fn child(&self, nav: &'static Nav, options: &Options, page: &Page) -> Child {
+        let mut planner = Planner::new(self.context);
+        let scope = planner.open_scope();
+        let scan = planner.scan(nav.target.table);
+        let place = Place { scope, alias: scan.alias(), entity: Some(nav.target) };
+        planner.set_place(0, place);
+        let mut select = Select::from(From::Scan(scan));
+        let link = planner.near(nav, place, &mut select);
+        let between = std::mem::take(&mut select.joins);
+        if let Some(rows) = nav.target.rows {
+            let condition = rows(&mut planner.at(place));
+            select.filter.push(condition);
+        }
+        if let Some(filter) = &options.filter {
+            let condition = planner.predicate(filter);
+            select.filter.push(condition);
+        }
+        let order = planner.total_order(nav.target, &options.orderby, place);
+        let mut gathered = Gathered::default();
+        let fields = planner.fields(place, &options.output, page, &mut gathered);
+        let key = planner.key_columns(nav.target, place, page, &mut gathered);
+        let parent = gathered.columns.add(link.clone(), Type::Int64);
+        let mut joins = planner.close_scope();
+        joins.splice(0..0, between);
+        select.joins = joins;
+        let counted = options.count.then(|| Select {
+            columns: vec![link.clone(), Expr::count()],
+            group: vec![Expr::Int(1)],
+            ..select.clone()
+        });
+        select.columns = gathered.columns.exprs;
+        let page_size = page.nested;
+        let limit = options.top.map_or(page_size, |top| top.min(page_size));
+        let paged = options.top.is_none_or(|top| top > page_size);
+        let level = Level { select, types: gathered.columns.types, fields, children: gathered.children, key };
+        let skip = options.skip.unwrap_or(0);
+        Child { nav, level, parent, link, order, skip, limit, paged, counted, span: options.span.clone() }
+    }
+
+    /// The key properties, where links of this level's entities may be written.
+    pub(super) fn key_columns(
+        &mut self,
+        entity: &'static super::Entity,
+        place: Place,
+        page: &Page,
+        out: &mut Gathered,
+    ) -> Vec<(usize, Edm)> {
+        let needed = page.links || !out.children.is_empty();
+        if !needed || place.entity.is_none() {
+            return Vec::new();
+        }
+        let props =
+            entity.key.iter().filter_map(|name| entity.props.iter().copied().flatten().find(|p| p.name == *name));
+        props.map(|prop| (out.columns.add(self.prop_at(place, prop), prop.ty.sql()), prop.ty)).collect()
+    }
+
+    /// The asked order, ended by what makes it total.
+    pub(super) fn total_order(
+        &mut self,
+        entity: &'static super::Entity,
+        items: &[super::super::bound::OrderItem],
+        place: Place,
+    ) -> Vec<Order> {
+        let mut order: Vec<Order> = items
+            .iter()
+            .map(|item| Order {
+                by: self.value(&item.expr),
+                direction: if item.descending { Direction::Desc } else { Direction::Asc },
+                nullable: item.expr.nullable,
+            })
+            .collect();
+        let key = |by| Order { by, direction: Direction::Asc, nullable: false };
+        if entity.ordered_by_row {
+            order.push(key(place.alias.col(entity.row)));
+            return order;
+        }
+        for name in entity.key {
+            if let Some(prop) = entity.props.iter().copied().flatten().find(|p| p.name == *name) {
+                let by = self.prop_at(place, prop);
+                if !order.iter().any(|o| o.by == by) {
+                    order.push(key(by));
+                }
+            }
+        }
+        order
+    }
+}
