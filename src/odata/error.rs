@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-/// Byte positions in the decoded text of one option.
+/// Positions in the decoded text of one option, in characters.
 pub type Span = Range<usize>;
 
 /// Every code that an OData route can answer, with its status. Codes are stable; retired ones are never reused.

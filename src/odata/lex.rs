@@ -11,12 +11,49 @@ use super::syntax::Name;
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor<'a> {
     pub text: &'a str,
+    /// In bytes; what leaves as a place counts characters.
     pub at: usize,
+    characters: &'a Characters,
+}
+
+/// The character that each byte of a text belongs to; empty where both count alike.
+#[derive(Clone, Debug, Default)]
+pub struct Characters(Vec<usize>);
+
+impl Characters {
+    const ALIKE: &'static Characters = &Characters(Vec::new());
+
+    pub fn of(text: &str) -> Characters {
+        if text.is_ascii() {
+            return Characters::default();
+        }
+        let mut places = Vec::with_capacity(text.len() + 1);
+        for (place, c) in text.chars().enumerate() {
+            places.extend(std::iter::repeat_n(place, c.len_utf8()));
+        }
+        places.push(text.chars().count());
+        Characters(places)
+    }
 }
 
 impl<'a> Cursor<'a> {
-    pub fn new(text: &'a str) -> Cursor<'a> {
-        Cursor { text, at: 0 }
+    pub fn new(text: &'a str, characters: &'a Characters) -> Cursor<'a> {
+        Cursor { text, at: 0, characters }
+    }
+
+    /// For a text whose places nobody asks for, or of ASCII.
+    pub fn without_places(text: &'a str) -> Cursor<'a> {
+        Cursor::new(text, Characters::ALIKE)
+    }
+
+    /// The place of byte `at`, in characters.
+    pub fn place_of(&self, at: usize) -> usize {
+        self.characters.0.get(at).copied().unwrap_or(at)
+    }
+
+    /// The place of the cursor, in characters.
+    pub fn place(&self) -> usize {
+        self.place_of(self.at)
     }
 
     pub fn rest(&self) -> &'a str {
@@ -103,11 +140,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub fn name_from(&self, start: usize) -> Name {
-        Name { text: self.text[start..self.at].to_owned(), span: start..self.at }
+        Name { text: self.text[start..self.at].to_owned(), span: self.span_from(start) }
     }
 
     pub fn span_from(&self, start: usize) -> Span {
-        start..self.at
+        self.place_of(start)..self.place()
     }
 
     /// The text between single quotes; `''` stands for one. The cursor is on the first quote.
@@ -147,8 +184,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub fn error_at(&self, at: usize, code: Code, message: impl Into<String>) -> ODataError {
-        let before = self.text.get(..at).unwrap_or(self.text);
-        ODataError::new(code, message).at(before.chars().count())
+        ODataError::new(code, message).at(self.place_of(at))
     }
 
     /// A flaw of a literal that begins at `start`.
@@ -233,7 +269,7 @@ mod tests {
     #[test]
     fn names() {
         let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(Cursor::new(text).qualified_name().map(|n| n.text).as_deref(), expected, "{text}");
+            assert_eq!(Cursor::without_places(text).qualified_name().map(|n| n.text).as_deref(), expected, "{text}");
         };
         check("TheQuickBrownFoxSays42 ", Some("TheQuickBrownFoxSays42"));
         check("__ID", Some("__ID"));
@@ -253,8 +289,9 @@ mod tests {
 
     #[test]
     fn messages_show_what_was_found() {
-        let check =
-            |text: &str, expected: &str| assert_eq!(Cursor::new(text).expected("an operator").message, expected);
+        let check = |text: &str, expected: &str| {
+            assert_eq!(Cursor::without_places(text).expected("an operator").message, expected)
+        };
         check("", "Expected an operator, found the end.");
         check("equals 'x'", "Expected an operator, found `equals`.");
         check("== 1", "Expected an operator, found `=`. Write `eq`.");

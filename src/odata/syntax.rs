@@ -1,6 +1,6 @@
 //! What a request says, before any name is looked up: the trees that `parse` makes and `bind` reads.
 //!
-//! Names are raw text with spans (0-based byte offsets into the decoded option value); literals are values. Nothing
+//! Names are raw text with spans (0-based positions in the decoded option value, in characters); literals are values. Nothing
 //! here knows the model.
 
 use super::error::Span;

@@ -11,8 +11,28 @@ use crate::sql::value::Items;
 use crate::sql::{Day, Guid, Instant, List, Value};
 
 impl Binder<'_> {
-    /// Any expression that has a single value.
+    /// Any expression that has a single value. The parser has bounded each expression; aliases within aliases could
+    /// multiply that, so what is bound on their behalf is counted against the same limits.
     pub(super) fn value(&mut self, e: &syntax::Expr) -> Result<Expr> {
+        let limits = self.environment.limits;
+        self.depth += 1;
+        if !self.open_aliases.is_empty() && !matches!(e.kind, ExprKind::Literal(_)) {
+            self.behind_aliases += 1;
+        }
+        if self.depth > limits.expression_depth {
+            let limit = format!("nested deeper than {} (odata.max_expression_depth)", limits.expression_depth);
+            return Err(too_complex(&limit, e.span.start));
+        }
+        if self.behind_aliases > limits.expression_nodes {
+            let limit = format!("of more parts than {} (odata.max_expression_nodes)", limits.expression_nodes);
+            return Err(too_complex(&limit, e.span.start));
+        }
+        let bound = self.value_of(e);
+        self.depth -= 1;
+        bound
+    }
+
+    fn value_of(&mut self, e: &syntax::Expr) -> Result<Expr> {
         let position = e.span.start;
         match &e.kind {
             ExprKind::Literal(literal) => self.literal(literal).map_err(|e| e.at(position)),
@@ -247,6 +267,11 @@ impl<'a> Binder<'a> {
     }
 }
 
+fn too_complex(how: &str, position: usize) -> ODataError {
+    let message = format!("With its parameter aliases filled in the expression is {how}. Simplify it.");
+    ODataError::new(Code::QueryTooComplex, message).at(position)
+}
+
 /// The part of a date-time literal below a microsecond, in tenths.
 fn tenths(e: &syntax::Expr) -> u8 {
     match &e.kind {
@@ -272,4 +297,48 @@ fn list(values: Vec<Value>) -> List {
         Some(Value::Guid(_)) => gather!(Guid, Guids),
         _ => gather!(Int64, Ints),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Environment;
+    use super::*;
+    use crate::odata::edm::{Model, Right, Schema, Version};
+    use crate::odata::limits::Limits;
+    use crate::odata::parse::{self, RawRequest};
+
+    static EMPTY: Schema = Schema {
+        namespace: "N",
+        enum_namespace: "N",
+        container_namespace: "N",
+        container: "C",
+        sets: &[],
+        parameters: &[],
+        annotated: false,
+        folds_case: false,
+    };
+
+    /// What becomes of `$filter=@a0` with these aliases.
+    fn check_aliases(aliases: &str, expected: Result<(), Code>) {
+        let limits = Limits::default();
+        let query = format!("$filter=@a0{aliases}");
+        let request = parse::parse(&RawRequest { path: "", query: &query, body: None }, &limits).unwrap();
+        let model = Model { schema: &EMPTY, version: Version(40), granted: Right::NONE, fields: &[] };
+        let environment = Environment { limits: &limits, now: Instant(0) };
+        let mut binder = Binder::new(&model, environment, &request.options.aliases);
+        let bound = binder.condition(request.options.filter.as_ref().unwrap());
+        assert_eq!(bound.map(drop).map_err(|e| e.code), expected, "{aliases}");
+    }
+
+    /// Aliases that double at each step would take 2^60 expressions, a chain of them a stack of any depth.
+    #[test]
+    fn od_43_aliases_of_aliases_are_bounded() {
+        let steps = |count: usize, step: fn(usize) -> String| (0..count).map(step).collect::<String>();
+        check_aliases("&@a0=@a1 and @a1&@a1=true", Ok(()));
+        check_aliases("&@a0=@a1&@a1=@a0", Err(Code::SyntaxError));
+        let doubled = steps(60, |n| format!("&@a{n}=@a{m} or @a{m}", m = n + 1));
+        check_aliases(&doubled, Err(Code::QueryTooComplex));
+        let chain = steps(1_500, |n| format!("&@a{n}=not @a{}", n + 1));
+        check_aliases(&chain, Err(Code::QueryTooComplex));
+    }
 }

@@ -104,6 +104,9 @@ pub(super) struct Binder<'a> {
     aliases: &'a [(String, syntax::Expr)],
     /// Aliases being bound, to find cycles (OD-43).
     open_aliases: Vec<&'a str>,
+    /// Expressions that are open, and how many were bound within aliases so far.
+    depth: usize,
+    behind_aliases: usize,
     /// Implicit rows, the innermost last.
     rows: Vec<Row>,
     /// Lambda variables in sight.
@@ -126,6 +129,8 @@ impl<'a> Binder<'a> {
             environment,
             aliases,
             open_aliases: Vec::new(),
+            depth: 0,
+            behind_aliases: 0,
             rows: Vec::new(),
             lambdas: Vec::new(),
             next_var: 0,

@@ -35,7 +35,7 @@ impl Parser<'_> {
         let mut ahead = self.lex;
         if !keeps_name || ahead.eat_word("as") {
             item.alias = Some(self.as_alias()?);
-            item.span.end = self.lex.at;
+            item.span.end = self.lex.place();
         }
         Ok(item)
     }

@@ -83,7 +83,7 @@ impl Parser<'_> {
             ExprKind::Chain(_, mut operands) if open_chain == Some(op) => {
                 operands.push(right);
                 self.height = height.max(self.height + 1);
-                Ok(Expr { kind: ExprKind::Chain(op, operands), span: self.lex.span_from(start) })
+                Ok(Expr { kind: ExprKind::Chain(op, operands), span: start..self.lex.place() })
             }
             kind => {
                 let left = Expr { kind, span: left.span };
@@ -91,7 +91,7 @@ impl Parser<'_> {
                     BinaryOp::And | BinaryOp::Or => ExprKind::Chain(op, vec![left, right]),
                     _ => ExprKind::Binary(op, Box::new(left), Box::new(right)),
                 };
-                self.branch(start, below, kind)
+                self.branch_from(start, below, kind)
             }
         }
     }
@@ -159,7 +159,7 @@ impl Parser<'_> {
                 return Ok(left);
             };
             let below = height.max(self.height);
-            left = self.branch(start, below, kind)?;
+            left = self.branch_from(start, below, kind)?;
         }
     }
 

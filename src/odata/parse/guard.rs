@@ -28,9 +28,9 @@ pub(super) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    pub(super) fn new(text: &'a str, limits: &'a Limits) -> Parser<'a> {
+    pub(super) fn new(lex: Cursor<'a>, limits: &'a Limits) -> Parser<'a> {
         Parser {
-            lex: Cursor::new(text),
+            lex,
             limits,
             colon: Colon::InTime,
             option_depth: 0,
@@ -61,14 +61,19 @@ impl<'a> Parser<'a> {
         self.branch(start, 0, kind)
     }
 
-    /// An expression from `start` to here over operands of which the highest has height `below`.
+    /// An expression from byte `start` to here over operands of which the highest has height `below`.
     pub(super) fn branch(&mut self, start: usize, below: usize, kind: ExprKind) -> Result<Expr> {
+        self.branch_from(self.lex.place_of(start), below, kind)
+    }
+
+    /// Likewise, from a place that is known in characters.
+    pub(super) fn branch_from(&mut self, place: usize, below: usize, kind: ExprKind) -> Result<Expr> {
         self.count_node()?;
         self.height = below + 1;
         if self.height > self.limits.expression_depth {
             return Err(self.too_deep());
         }
-        Ok(Expr { kind, span: self.lex.span_from(start) })
+        Ok(Expr { kind, span: place..self.lex.place() })
     }
 
     /// Counts a part of an expression.

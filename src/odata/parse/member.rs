@@ -43,15 +43,15 @@ impl Parser<'_> {
 
     /// What `name` calls, the cursor being on its parenthesis.
     fn first_call(&mut self, name: &Name) -> Result<Expr> {
-        let start = name.span.start;
+        let place = name.span.start;
         match name.text.to_ascii_lowercase().as_str() {
             "any" | "all" | "aggregate" => {
                 let message = format!("`{0}` needs the path of a collection before it: `Worklogs/{0}(…)`.", name.text);
                 Err(self.lex.error(Code::SyntaxError, message))
             }
             "case" => self.call(Self::case_expr),
-            "cast" => self.call(|p| p.cast_or_isof_expr(start, ExprKind::Cast)),
-            "isof" => self.call(|p| p.cast_or_isof_expr(start, ExprKind::IsOf)),
+            "cast" => self.call(|p| p.cast_or_isof_expr(place, ExprKind::Cast)),
+            "isof" => self.call(|p| p.cast_or_isof_expr(place, ExprKind::IsOf)),
             _ => self.call(|p| p.function_expr(name.clone())),
         }
     }
@@ -217,7 +217,7 @@ impl Parser<'_> {
         let height = self.height;
         self.close()?;
         if self.lex.peek() == Some(b'(') {
-            let key_of = Name { text: "$filter".to_owned(), span: start..self.lex.at };
+            let key_of = Name { text: "$filter".to_owned(), span: self.lex.span_from(start) };
             self.call(|p| p.function_expr(key_of))?;
         }
         self.height = self.height.max(height);
@@ -270,7 +270,7 @@ impl Parser<'_> {
 
     /// The parameters of a function, or a key.
     fn function_expr(&mut self, name: Name) -> Result<Expr> {
-        let start = name.span.start;
+        let place = name.span.start;
         let mut parameters = Vec::new();
         let mut below = 0;
         self.lex.blanks();
@@ -283,7 +283,7 @@ impl Parser<'_> {
                 }
             }
         }
-        self.branch(start, below, ExprKind::Call(name, parameters))
+        self.branch_from(place, below, ExprKind::Call(name, parameters))
     }
 
     /// An expression, or `Name=expression`.
@@ -324,7 +324,7 @@ impl Parser<'_> {
     /// castExpr and isofExpr: `Type`, or `expr,Type`.
     fn cast_or_isof_expr(
         &mut self,
-        start: usize,
+        place: usize,
         kind: impl FnOnce(Option<Box<Expr>>, Name) -> ExprKind,
     ) -> Result<Expr> {
         self.lex.blanks();
@@ -333,7 +333,7 @@ impl Parser<'_> {
             let end = alone.at;
             if alone.eat_past_blanks(b')') {
                 self.lex.at = end;
-                return self.branch(start, 0, kind(None, name));
+                return self.branch_from(place, 0, kind(None, name));
             }
         }
         let subject = self.common_expr()?;
@@ -341,7 +341,7 @@ impl Parser<'_> {
         self.expect(b',', "`,` and a type")?;
         self.lex.blanks();
         match type_name(&mut self.lex) {
-            Some(name) => self.branch(start, below, kind(Some(Box::new(subject)), name)),
+            Some(name) => self.branch_from(place, below, kind(Some(Box::new(subject)), name)),
             None => Err(self.lex.expected("the name of a type, such as Edm.String")),
         }
     }

@@ -20,6 +20,7 @@ mod select;
 mod value;
 
 use super::error::{Code, ODataError, Result};
+use super::lex::{Characters, Cursor};
 use super::limits::Limits;
 use super::syntax::{
     ComputeItem, ExpandItem, Expr, Literal, OrderItem, Path, Request, Search, Segment, SelectItem, Transformation,
@@ -80,37 +81,37 @@ pub fn path(raw: &str, limits: &Limits) -> Result<Path> {
 
 /// The decoded value of `$filter`, or of an extension parameter that is one.
 pub fn filter(text: &str, limits: &Limits) -> Result<Expr> {
-    whole(text, limits, Parser::common_expr)
+    whole(text, limits, |parser| parser.common_expr())
 }
 
 /// The decoded value of `$orderby`.
 pub fn orderby(text: &str, limits: &Limits) -> Result<Vec<OrderItem>> {
-    whole(text, limits, Parser::orderby)
+    whole(text, limits, |parser| parser.orderby())
 }
 
 /// The decoded value of `$select`.
 pub fn select(text: &str, limits: &Limits) -> Result<Vec<SelectItem>> {
-    whole(text, limits, Parser::select)
+    whole(text, limits, |parser| parser.select())
 }
 
 /// The decoded value of `$expand`.
 pub fn expand(text: &str, limits: &Limits) -> Result<Vec<ExpandItem>> {
-    whole(text, limits, Parser::expand)
+    whole(text, limits, |parser| parser.expand())
 }
 
 /// The decoded value of `$compute`.
 pub fn compute(text: &str, limits: &Limits) -> Result<Vec<ComputeItem>> {
-    whole(text, limits, Parser::compute)
+    whole(text, limits, |parser| parser.compute())
 }
 
 /// The decoded value of `$search`.
 pub fn search(text: &str, limits: &Limits) -> Result<Search> {
-    whole(text, limits, Parser::search)
+    whole(text, limits, |parser| parser.search())
 }
 
 /// The decoded value of `$apply`.
 pub fn apply(text: &str, limits: &Limits) -> Result<Vec<Transformation>> {
-    whole(text, limits, Parser::apply)
+    whole(text, limits, |parser| parser.apply())
 }
 
 /// A literal alone, as it would stand in an expression.
@@ -123,8 +124,9 @@ pub fn literal(text: &str) -> Result<Literal> {
 }
 
 /// Runs `rule` over all of `text`; blanks around it mean nothing.
-fn whole<'a, T>(text: &'a str, limits: &'a Limits, rule: impl FnOnce(&mut Parser<'a>) -> Result<T>) -> Result<T> {
-    let mut parser = Parser::new(text, limits);
+fn whole<T>(text: &str, limits: &Limits, rule: impl FnOnce(&mut Parser<'_>) -> Result<T>) -> Result<T> {
+    let characters = Characters::of(text);
+    let mut parser = Parser::new(Cursor::new(text, &characters), limits);
     parser.lex.blanks();
     let value = rule(&mut parser)?;
     parser.lex.blanks();

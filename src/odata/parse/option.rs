@@ -5,7 +5,7 @@
 
 use super::guard::Parser;
 use crate::odata::error::{Code, ODataError, Result};
-use crate::odata::lex::{clipped, did_you_mean};
+use crate::odata::lex::{Characters, Cursor, clipped, did_you_mean};
 use crate::odata::limits::Limits;
 use crate::odata::syntax::{Levels, Options};
 use crate::odata::url::Pair;
@@ -121,7 +121,8 @@ pub(super) fn query_options(pairs: &[Pair], limits: &Limits) -> Result<Options> 
         match option_name(name)? {
             OptionName::System(known, option, places) if places.contains(&Place::Request) => {
                 once(&mut seen, known)?;
-                let mut parser = Parser::new(value, limits);
+                let characters = Characters::of(value);
+                let mut parser = Parser::new(Cursor::new(value, &characters), limits);
                 let parsed = parser.option_value(known, option, &mut options).and_then(|()| parser.end_of_value());
                 parsed.map_err(|e| e.in_option(known))?;
             }
@@ -205,12 +206,12 @@ impl<'a> Parser<'a> {
             self.lex.at = start;
             return Err(self.lex.expected("a query option such as $filter"));
         }
-        let name = &self.lex.text[start..self.lex.at];
+        let (name, at) = (&self.lex.text[start..self.lex.at], self.lex.place_of(start));
         self.expect(b'=', "`=` behind the query option")?;
         self.lex.blanks();
-        match option_name(name).map_err(|e| e.at(self.lex.text[..start].chars().count()))? {
+        match option_name(name).map_err(|e| e.at(at))? {
             OptionName::System(known, option, places) if places.contains(&place) => {
-                once(seen, known).map_err(|e| e.at(self.lex.text[..start].chars().count()))?;
+                once(seen, known).map_err(|e| e.at(at))?;
                 self.option_value(known, option, options)
             }
             OptionName::System(known, ..) => {
@@ -219,7 +220,7 @@ impl<'a> Parser<'a> {
             }
             OptionName::Alias(alias) => {
                 let fits = new_alias(&alias, options, self.limits);
-                fits.map_err(|e| e.at(self.lex.text[..start].chars().count()))?;
+                fits.map_err(|e| e.at(at))?;
                 let value = self.common_expr()?;
                 options.aliases.push((alias, value));
                 Ok(())

@@ -5,7 +5,7 @@
 
 use super::guard::Parser;
 use crate::odata::error::{Code, ODataError, Result};
-use crate::odata::lex::{Cursor, clipped, did_you_mean};
+use crate::odata::lex::{Characters, Cursor, clipped, did_you_mean};
 use crate::odata::limits::Limits;
 use crate::odata::literal::{self, Colon};
 use crate::odata::syntax::{Expr, ExprKind, KeyPart, Literal, Name, Path, Segment};
@@ -20,7 +20,7 @@ pub fn key_segment(text: &str) -> Literal {
     if let Ok(Some((value, _))) = literal::scan(text, Colon::InTime).map(|found| found.filter(whole)) {
         return value;
     }
-    let mut lex = Cursor::new(text);
+    let mut lex = Cursor::without_places(text);
     if lex.peek() == Some(b'\'')
         && let Ok(value) = lex.quoted()
         && lex.at_end()
@@ -41,9 +41,10 @@ pub(super) fn resource_path(raw: &str, limits: &Limits) -> Result<Path> {
         decoded.push_str(&decode_segment(raw_segment)?);
         ends.push((start, decoded.len()));
     }
+    let characters = Characters::of(&decoded);
     let mut segments: Vec<Segment> = Vec::with_capacity(ends.len());
     for (start, end) in ends {
-        let mut parser = Parser::new(&decoded[..end], limits);
+        let mut parser = Parser::new(Cursor::new(&decoded[..end], &characters), limits);
         parser.lex.at = start;
         let segment = parser.segment(segments.is_empty()).map_err(|e| e.in_option("path"))?;
         if let Some(last) = segments.last()

@@ -33,8 +33,8 @@ impl Parser<'_> {
         let mut options = Options::default();
         let path = match (self.lex.peek(), path) {
             (Some(b'('), SelectPath::Names(names)) if self.signature_follows() => {
+                let from = self.lex.at - names.last().map_or(0, |name| name.text.len());
                 self.signature()?;
-                let from = names.last().map_or(start, |name| name.span.start);
                 SelectPath::Operations(self.lex.name_from(from))
             }
             (Some(b'('), SelectPath::Names(names)) => {

@@ -75,6 +75,14 @@ fn places_count_characters_of_the_decoded_value() {
 }
 
 #[test]
+fn spans_count_characters_too() {
+    let tree = filter("'üü' eq Größe and ü eq 1", &limits()).unwrap();
+    assert_eq!(tree.span, 0..24);
+    let crate::odata::syntax::ExprKind::Chain(_, parts) = tree.kind else { panic!("no chain") };
+    assert_eq!((parts[0].span.clone(), parts[1].span.clone()), (0..13, 18..24));
+}
+
+#[test]
 fn literals_that_are_no_values() {
     for (text, position, part) in [
         ("2024-02-30", 13, "no day 30"),
