@@ -3,6 +3,7 @@
 //! Properties, types, sets and their rows stand here and nowhere else; `$metadata`, binding, SQL and the encoders
 //! derive from them. Tables are named here and in `policy`, `domain` and `db` only.
 
+pub mod ledger;
 pub mod reporting;
 mod time;
 
@@ -43,4 +44,5 @@ pub static VERSIONS: &[(&str, &Schema, Version)] = &[
     ("v3.2", &reporting::REPORTING, reporting::V3_2),
     ("v3.3", &reporting::REPORTING, reporting::V3_3),
     ("v3.3-beta", &reporting::REPORTING, reporting::V3_3),
+    ("v4.0", &ledger::TIMELEDGER, ledger::V4_0),
 ];
