@@ -91,6 +91,7 @@ impl ConfigError {
 
 impl Sources {
     /// The layers of this process. The only place that reads the environment.
+    #[expect(clippy::disallowed_methods, reason = "this is the room of the environment")]
     pub fn of_process(file: Option<PathBuf>) -> Sources {
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

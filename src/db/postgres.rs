@@ -147,6 +147,7 @@ impl PgConn {
         Ok(conn)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a setting of the server is no table")]
     fn prepare_session(&mut self, role: Role) -> Result<(), DbError> {
         let encoding: Setting =
             diesel::sql_query("SELECT current_setting('server_encoding') AS value").get_result(&mut self.facade)?;

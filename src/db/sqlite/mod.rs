@@ -150,6 +150,7 @@ fn pragmas(role: Role) -> &'static [&'static str] {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "expressions and threads of the test alone")]
 mod tests {
     use super::*;
     use diesel::prelude::*;

@@ -44,7 +44,7 @@ impl Binder<'_> {
 
     pub(super) fn found(&mut self, path: &MemberPath, position: usize) -> Result<Found> {
         let (row, names) = self.start(path, position)?;
-        let found = self.walk(&row, &names, position)?;
+        let found = self.walk(&row, names, position)?;
         self.ended(found, &path.end, position)
     }
 
