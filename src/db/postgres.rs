@@ -19,7 +19,9 @@ use diesel::sql_types::Text;
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
 use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::config::SslMode;
 use tokio_postgres::{CancelToken, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::Role;
 use super::cancel::Cancel;
@@ -39,11 +41,54 @@ pub struct PgConn {
 struct Driver {
     runtime: Runtime,
     job: Mutex<Option<Arc<Cancel>>>,
-    token: OnceLock<CancelToken>,
+    token: OnceLock<(CancelToken, Transport)>,
     /// Whether the server was asked to stop something since the last [`PgConn::settle`].
     asked: AtomicBool,
     /// Whether rows that nobody reads are on their way.
     abandoned: AtomicBool,
+}
+
+/// `sslmode=require` means TLS, and a certificate that the system's roots (or `SSL_CERT_FILE`) vouch for; anything less
+/// means none, for a self-made certificate is common on a server next door and proves nothing.
+#[derive(Clone)]
+enum Transport {
+    Plain,
+    Tls(MakeRustlsConnect),
+}
+
+impl Transport {
+    fn of(config: &Config) -> Result<Transport, String> {
+        if config.get_ssl_mode() != SslMode::Require {
+            return Ok(Transport::Plain);
+        }
+        match MakeRustlsConnect::with_native_certs() {
+            Ok((connector, _)) => Ok(Transport::Tls(connector)),
+            Err(_) => Err("sslmode=require, but this system has no root certificates".into()),
+        }
+    }
+
+    async fn connect(self, config: &Config) -> Result<AsyncPgConnection, String> {
+        match self {
+            Transport::Plain => {
+                let mut plain = config.clone();
+                plain.ssl_mode(SslMode::Disable);
+                let (client, connection) = plain.connect(NoTls).await.map_err(|e| chain(&e))?;
+                AsyncPgConnection::try_from_client_and_connection(client, connection).await
+            }
+            Transport::Tls(connector) => {
+                let (client, connection) = config.connect(connector).await.map_err(|e| chain(&e))?;
+                AsyncPgConnection::try_from_client_and_connection(client, connection).await
+            }
+        }
+        .map_err(|e| chain(&e))
+    }
+
+    async fn cancel(&self, token: &CancelToken) -> Result<(), tokio_postgres::Error> {
+        match self {
+            Transport::Plain => token.cancel_query(NoTls).await,
+            Transport::Tls(connector) => token.cancel_query(connector.clone()).await,
+        }
+    }
 }
 
 /// The runtime of one connection: diesel-async would otherwise take whichever it finds.
@@ -85,11 +130,11 @@ impl Driver {
         if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
             return output;
         }
-        let Some(token) = self.token.get() else {
+        let Some((token, transport)) = self.token.get() else {
             return future.await;
         };
         if self.abandoned.load(Ordering::Relaxed) {
-            return self.stop(future, token).await;
+            return self.stop(future, token, transport).await;
         }
         let job = self.job.lock().unwrap_or_else(|e| e.into_inner()).clone();
         let Some(job) = job else {
@@ -98,16 +143,16 @@ impl Driver {
         tokio::select! {
             biased;
             output = &mut future => output,
-            () = job.stopped() => self.stop(future, token).await,
+            () = job.stopped() => self.stop(future, token, transport).await,
         }
     }
 
     /// Asks the server to stop until the wait is over. No request may still be under way then: it would hit the next
     /// statement.
-    async fn stop<F: Future>(&self, mut future: Pin<&mut F>, token: &CancelToken) -> F::Output {
+    async fn stop<F: Future>(&self, mut future: Pin<&mut F>, token: &CancelToken, transport: &Transport) -> F::Output {
         self.asked.store(true, Ordering::Relaxed);
         loop {
-            let mut request = pin!(tokio::time::timeout(ASKING_TAKES_AT_MOST, token.cancel_query(NoTls)));
+            let mut request = pin!(tokio::time::timeout(ASKING_TAKES_AT_MOST, transport.cancel(token)));
             tokio::select! {
                 output = &mut future => {
                     let _ = request.await;
@@ -134,13 +179,9 @@ impl PgConn {
     pub fn open(config: &Config, role: Role) -> Result<PgConn, DbError> {
         let unavailable = |why: String| DbError::Unavailable(format!("cannot connect to PostgreSQL: {why}"));
         let driver = Driver::new().map_err(|e| unavailable(e.to_string()))?;
-        let connection = driver.runtime.block_on(async {
-            let (client, connection) = config.connect(NoTls).await.map_err(|e| unavailable(chain(&e)))?;
-            AsyncPgConnection::try_from_client_and_connection(client, connection)
-                .await
-                .map_err(|e| unavailable(chain(&e)))
-        })?;
-        let _ = driver.token.set(connection.cancel_token());
+        let transport = Transport::of(config).map_err(unavailable)?;
+        let connection = driver.runtime.block_on(transport.clone().connect(config)).map_err(unavailable)?;
+        let _ = driver.token.set((connection.cancel_token(), transport));
         NEXT.set(Some(Arc::clone(&driver)));
         let mut conn = PgConn { facade: Facade::from(connection), driver, shapes: Shapes::default() };
         conn.prepare_session(role)?;

@@ -270,3 +270,39 @@ fn wait<F: Future>(future: F, patience: Duration) -> Option<F::Output> {
         std::thread::park_timeout(left);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn waiting_has_an_end() {
+        assert_eq!(wait(std::future::ready(1), SOON), Some(1));
+        assert_eq!(wait(std::future::pending::<()>(), SOON), None);
+        let (sender, receiver) = oneshot::channel();
+        let other = std::thread::spawn(move || {
+            std::thread::sleep(SOON);
+            sender.send(2)
+        });
+        assert_eq!(wait(receiver, 100 * SOON), Some(Ok(2)));
+        other.join().expect("it sends").expect("it is received");
+    }
+
+    #[test]
+    fn a_file_gets_everything_in_order() {
+        let mut file = Vec::new();
+        write_to(&mut file, |sink| {
+            for n in 0..50_000_u32 {
+                sink.buffer().extend_from_slice(&n.to_be_bytes());
+                sink.checkpoint()?;
+            }
+            assert!(sink.has_sent());
+            Ok::<_, DbError>(())
+        })
+        .expect("memory takes all");
+        let expected: Vec<u8> = (0..50_000_u32).flat_map(u32::to_be_bytes).collect();
+        assert!(file == expected);
+    }
+}
