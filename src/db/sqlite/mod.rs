@@ -234,13 +234,15 @@ mod tests {
         let (_folder, mut conn) = fresh();
         let cancel = Cancel::new(None);
         conn.attach(Some(Arc::clone(&cancel)));
-        let stopper = std::thread::spawn(move || {
-            std::thread::sleep(std::time::Duration::from_millis(50));
-            cancel.stop();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                cancel.stop();
+            });
+            let result: QueryResult<Vec<Count>> = sql_query(ENDLESS).load(conn.diesel());
+            let error = result.map(|rows| rows[0].n).expect_err("it cannot end");
+            assert_eq!(DbError::from(error), DbError::Cancelled);
         });
-        let result: QueryResult<Vec<Count>> = sql_query(ENDLESS).load(conn.diesel());
-        assert_eq!(DbError::from(result.map(|rows| rows[0].n).expect_err("it cannot end")), DbError::Cancelled);
-        stopper.join().expect("the stopper ends");
         conn.attach(None);
         assert_eq!(ask(&mut conn, "1"), Ok(Some("1".into())));
     }
