@@ -3,9 +3,11 @@
 //! ARCHITECTURE.md says which rooms there are and which may know which.
 
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod domain;
 pub mod entities;
 pub mod http;
 pub mod odata;

@@ -89,7 +89,7 @@ pub struct Database {
     pub writer_threads: usize,
     /// Seconds until the first row; a query that needs longer is cancelled (OD-153). 0: no limit.
     pub statement_timeout: u64,
-    /// Bring an older schema up to date when the server starts.
+    /// Bring an older schema up to date when the server starts. A new database gets its schema in any case.
     pub migrate: bool,
 }
 
@@ -101,7 +101,7 @@ impl Default for Database {
             bulk_threads: 2,
             writer_threads: 4,
             statement_timeout: 60,
-            migrate: true,
+            migrate: false,
         }
     }
 }

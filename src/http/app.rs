@@ -8,7 +8,7 @@ use actix_cors::Cors;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::web::{self, Data, PayloadConfig, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, HttpServer};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Resource, Responder};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::concurrency::Concurrency;
@@ -102,13 +102,27 @@ fn limits(knobs: &config::OData) -> Limits {
 /// Every route of the server.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .route("/", web::get().to(assets::start))
-        .route("/assets/start.css", web::get().to(assets::style))
-        .route("/health/live", web::get().to(health::live))
-        .route("/health/ready", web::get().to(health::ready))
-        .route("/metrics", web::get().to(health::metrics))
-        .route("/version", web::get().to(health::version))
+        .service(read_only("/", assets::start))
+        .service(read_only("/assets/start.css", assets::style))
+        .service(read_only("/health/live", health::live))
+        .service(read_only("/health/ready", health::ready))
+        .service(read_only("/metrics", health::metrics))
+        .service(read_only("/version", health::version))
         .default_service(web::to(nothing));
+}
+
+/// A resource that takes GET and HEAD.
+fn read_only<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args> + Copy,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let not_allowed = || async { Err::<HttpResponse, _>(Problem::method_not_allowed("GET, HEAD")) };
+    web::resource(path)
+        .route(web::get().to(handler))
+        .route(web::head().to(handler))
+        .default_service(web::to(not_allowed))
 }
 
 async fn nothing() -> Result<HttpResponse, Problem> {

@@ -45,7 +45,7 @@ pub(super) async fn ready(app: Data<App>) -> HttpResponse {
     let began = Instant::now();
     let job = app.db.read(|conn: &mut Conn| Ok::<_, DbError>(migrate::check(conn)));
     let answer = actix_web::rt::time::timeout(PATIENCE, job).await;
-    let ms = began.elapsed().as_secs_f64() * 1000.0;
+    let ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     let check = |name, status, detail| Check { name, status, ms, detail };
     let checks = match answer {
         Ok(Ok(Ok(()))) => vec![check("database", "ok", None), check("schema", "ok", None)],

@@ -239,7 +239,7 @@ impl Drop for Record {
             _ => "other",
         };
         self.app.metrics.request_ended(&self.route, method, self.status, took, self.bytes);
-        let ms = took.as_secs_f64() * 1000.0;
+        let ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         let (id, route, status, bytes) = (self.id.0, self.route.as_ref(), self.status, self.bytes);
         if route.starts_with("/health") || route == "/metrics" {
             tracing::debug!(request = %id, method, route, status, ms, bytes, outcome = self.outcome, "request");

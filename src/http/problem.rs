@@ -9,7 +9,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::address::{Address, Api};
 use crate::auth::{self, Refusal};
@@ -166,37 +166,84 @@ impl Problem {
         }
     }
 
-    fn odata_body(&self) -> Value {
-        let mut error = Map::new();
-        error.insert("code".to_owned(), json!(self.0.code));
-        error.insert("message".to_owned(), json!(self.0.message));
-        if let Some(target) = &self.0.target {
-            error.insert("target".to_owned(), json!(target));
-        }
-        let details = self.0.details.iter().map(|detail| {
-            let mut entry = json!({"code": detail.code.name(), "message": detail.message});
-            if let Some(target) = &detail.target {
-                entry["target"] = json!(target);
-            }
-            entry
+    fn odata_body(&self) -> String {
+        let parts = &self.0;
+        let details = parts.details.iter().map(|detail| DetailBody {
+            code: detail.code.name(),
+            message: &detail.message,
+            target: detail.target.as_deref(),
         });
-        error.insert("details".to_owned(), details.collect());
-        if self.0.debug {
-            error.insert("innererror".to_owned(), json!({"requestId": self.0.request, "cause": self.0.cause}));
-        }
-        json!({ "error": error })
-    }
-
-    fn document_body(&self) -> Value {
-        json!({
-            "type": "about:blank",
-            "title": self.0.status.canonical_reason().unwrap_or("Error"),
-            "status": self.0.status.as_u16(),
-            "code": self.0.code,
-            "detail": self.0.message,
-            "instance": self.0.request.as_ref().map(|id| format!("urn:uuid:{id}")),
+        let inner = parts.debug.then(|| InnerError { request_id: parts.request.as_deref(), cause: self.cause() });
+        written(&ODataBody {
+            error: ErrorBody {
+                code: parts.code,
+                message: &parts.message,
+                target: parts.target.as_deref(),
+                details: details.collect(),
+                innererror: inner,
+            },
         })
     }
+
+    fn document_body(&self) -> String {
+        written(&DocumentBody {
+            kind: "about:blank",
+            title: self.0.status.canonical_reason().unwrap_or("Error"),
+            status: self.0.status.as_u16(),
+            detail: &self.0.message,
+            instance: self.0.request.as_ref().map(|id| format!("urn:uuid:{id}")),
+            code: self.0.code,
+        })
+    }
+}
+
+/// OD-160.
+#[derive(Serialize)]
+struct ODataBody<'a> {
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a str>,
+    details: Vec<DetailBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    innererror: Option<InnerError<'a>>,
+}
+
+#[derive(Serialize)]
+struct DetailBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InnerError<'a> {
+    request_id: Option<&'a str>,
+    cause: Option<&'a str>,
+}
+
+/// RFC 9457, with our code.
+#[derive(Serialize)]
+struct DocumentBody<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    instance: Option<String>,
+    code: &'a str,
+}
+
+/// Texts and numbers alone, which always serialise.
+fn written(body: &impl Serialize) -> String {
+    serde_json::to_string(body).unwrap_or_default()
 }
 
 /// The name under which clients know a code; refusals are named as on the other APIs (`auth.md` §9).
@@ -240,10 +287,10 @@ impl ResponseError for Problem {
             Envelope::OData => response
                 .insert_header((header::CONTENT_TYPE, "application/json"))
                 .insert_header(("OData-Version", "4.0"))
-                .body(self.odata_body().to_string()),
-            Envelope::Document => response
-                .insert_header((header::CONTENT_TYPE, "application/problem+json"))
-                .body(self.document_body().to_string()),
+                .body(self.odata_body()),
+            Envelope::Document => {
+                response.insert_header((header::CONTENT_TYPE, "application/problem+json")).body(self.document_body())
+            }
         };
         if let Some(id) = self.0.request.as_ref().and_then(|id| HeaderValue::from_str(id).ok()) {
             response.headers_mut().insert(super::middleware::X_REQUEST_ID, id);
@@ -325,6 +372,7 @@ impl From<DbError> for Problem {
 mod tests {
     use super::*;
     use actix_web::body::MessageBody;
+    use serde_json::{Value, json};
 
     fn body(problem: Problem) -> Value {
         let bytes = problem.error_response().into_body().try_into_bytes().unwrap();

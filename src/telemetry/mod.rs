@@ -28,7 +28,7 @@ impl Style {
 
 /// Starts logging at a level such as `info`, or by directives such as `info,timeledger::db=debug`. A second call changes nothing: tests share a process.
 pub fn start(level: &str, style: Style) {
-    let filter = EnvFilter::builder().parse(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::builder().parse(quiet_actix(level)).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match style {
         Style::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
@@ -37,4 +37,9 @@ pub fn start(level: &str, style: Style) {
     if started.is_err() {
         tracing::debug!("logging has started already");
     }
+}
+
+/// The HTTP library tells of each of its threads at `info`; that is for who asks for it by name.
+fn quiet_actix(level: &str) -> String {
+    if level.contains("actix") { level.to_owned() } else { format!("{level},actix_server=warn") }
 }

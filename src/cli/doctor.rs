@@ -1,0 +1,196 @@
+//! `timeledger doctor`: looks for what is wrong or soon will be, and says how to mend it (UX-123).
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::failure::{Exit, Failure, Result};
+use super::output;
+use super::settings::{ConfigArgs, DatabaseArgs, database_url};
+use crate::auth;
+use crate::clock::Clock;
+use crate::config::{Config, Loaded};
+use crate::db::{Conn, DatabaseUrl, Role as ConnRole, migrate};
+use crate::domain::people;
+use crate::policy::Role;
+use crate::sql::Instant;
+
+const DAY: i64 = 86_400_000_000;
+
+/// Check the configuration, the database and what will expire
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  timeledger doctor
+  timeledger doctor --database postgres://timeledger@db/timeledger --json
+
+Exit code 4 where a check fails.")]
+pub struct Doctor {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    state: State,
+    detail: String,
+    /// How to mend it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    fix: String,
+}
+
+/// What was found so far.
+#[derive(Debug, Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, check: &'static str, detail: impl Into<String>) {
+        self.0.push(Finding { check, state: State::Ok, detail: detail.into(), fix: String::new() });
+    }
+
+    fn warn(&mut self, check: &'static str, detail: impl Into<String>, fix: &str) {
+        self.0.push(Finding { check, state: State::Warn, detail: detail.into(), fix: fix.to_owned() });
+    }
+
+    fn fail(&mut self, check: &'static str, failure: Failure) {
+        let detail = if failure.why.is_empty() { failure.what } else { format!("{}: {}", failure.what, failure.why) };
+        self.0.push(Finding { check, state: State::Fail, detail, fix: failure.hint });
+    }
+}
+
+impl Doctor {
+    pub fn run(self, args: &ConfigArgs) -> Result<ExitCode> {
+        let mut found = Findings::default();
+        match args.load(&self.database, None) {
+            Err(failure) => found.fail("configuration", failure),
+            Ok(loaded) => examine(&loaded, &mut found),
+        }
+        let failed = found.0.iter().any(|finding| finding.state == State::Fail);
+        if self.json {
+            output::json(&found.0)?;
+        } else {
+            let word = |state| match state {
+                State::Ok => "ok",
+                State::Warn => "warn",
+                State::Fail => "fail",
+            };
+            let rows = found.0.into_iter().map(|f| [word(f.state).to_owned(), f.check.to_owned(), f.detail, f.fix]);
+            output::table(["State", "Check", "Found", "Fix"], rows)?;
+        }
+        Ok(if failed { ExitCode::from(Exit::Data as u8) } else { ExitCode::SUCCESS })
+    }
+}
+
+fn examine(loaded: &Loaded, found: &mut Findings) {
+    let config = &loaded.config;
+    found.ok(
+        "configuration",
+        match &loaded.file {
+            Some(file) => file.display().to_string(),
+            None => "no file; defaults, environment and flags".to_owned(),
+        },
+    );
+    network(config, found);
+    match jiff::tz::TimeZone::get("Europe/Berlin") {
+        Ok(_) => found.ok("time zones", "the data of IANA is there"),
+        Err(error) => found.warn("time zones", error.to_string(), "install the package tzdata"),
+    }
+    match database_url(config) {
+        Err(failure) => found.fail("database", failure),
+        Ok(url) => {
+            if let DatabaseUrl::Sqlite(path) = &url {
+                folder(path, found);
+            }
+            database(&url, found);
+        }
+    }
+}
+
+fn network(config: &Config, found: &mut Findings) {
+    match config.listen() {
+        Err(error) => found.fail("listener", error.into()),
+        Ok(address) => {
+            let behind_proxy =
+                !config.server.trusted_proxies.is_empty() || config.server.public_url.starts_with("https:");
+            if address.ip().is_loopback() || behind_proxy {
+                found.ok("listener", address.to_string());
+            } else {
+                let fix = "put a proxy with TLS before it and name it in server.trusted_proxies or server.public_url";
+                found.warn("listener", format!("{address} takes plain http from other machines"), fix);
+            }
+        }
+    }
+    if let Some(wide) = config.server.trusted_proxies.iter().find(|network| network.ends_with("/0")) {
+        let fix = "name the proxy's own address";
+        found.warn("proxies", format!("{wide} believes every client's X-Forwarded headers"), fix);
+    }
+    if config.odata.debug {
+        found.warn("odata.debug", "error answers show causes", "switch odata.debug off");
+    }
+}
+
+/// SQLite writes its journal beside the file.
+fn folder(file: &std::path::Path, found: &mut Findings) {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| std::path::Path::new("."));
+    let probe = folder.join(format!(".timeledger-doctor-{}", std::process::id()));
+    match std::fs::File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe)) {
+        Ok(()) => found.ok("folder", format!("{} can be written", folder.display())),
+        Err(error) => {
+            let what = format!("{} cannot be written", folder.display());
+            let hint = "give the user of this program the right to write there";
+            found.fail("folder", Failure::new(Exit::Data, what, error.to_string(), hint));
+        }
+    }
+}
+
+fn database(url: &DatabaseUrl, found: &mut Findings) {
+    let mut conn = match Conn::open(url, ConnRole::Reader) {
+        Ok(conn) => conn,
+        Err(error) => return found.fail("database", error.into()),
+    };
+    found.ok("database", url.to_string());
+    if let Err(error) = migrate::check(&mut conn) {
+        return found.fail("schema", error.into());
+    }
+    found.ok("schema", "up to date");
+    let now = Clock::system().now();
+    match people::list(&mut conn) {
+        Err(error) => found.fail("people", error.into()),
+        Ok(everybody) => {
+            let administrators =
+                everybody.iter().filter(|person| person.is_active && person.role == Role::Administrator).count();
+            let detail = format!("{} people, {administrators} active administrator(s)", everybody.len());
+            if administrators == 0 {
+                found.warn("people", detail, "timeledger user role NAME Administrator");
+            } else {
+                found.ok("people", detail);
+            }
+        }
+    }
+    match auth::list(&mut conn, None) {
+        Err(error) => found.fail("tokens", error.into()),
+        Ok(tokens) => {
+            let living = tokens.iter().filter(|token| token.revoked_at.is_none() && token.expires_at > now);
+            let soon = living.clone().filter(|token| token.expires_at < Instant(now.0 + 14 * DAY)).count();
+            if soon > 0 {
+                let fix = "timeledger token list shows them; make new ones in time";
+                found.warn("tokens", format!("{soon} token(s) end within 14 days"), fix);
+            } else {
+                found.ok("tokens", format!("{} living", living.count()));
+            }
+        }
+    }
+}

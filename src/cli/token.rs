@@ -1,0 +1,130 @@
+//! `timeledger token create|list|revoke`: what clients sign in with.
+
+use std::io::Read;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::failure::Result;
+use super::output;
+use super::settings::{ConfigArgs, DatabaseArgs, connect};
+use crate::auth::{self, Scopes, TokenError};
+use crate::clock::Clock;
+use crate::db::{Conn, Role};
+use crate::domain::people;
+
+/// Make, list and revoke API tokens
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  timeledger token create --user ann@example.com --name 'Power BI'
+  TOKEN=$(timeledger token create --user ann@example.com --days 1)
+  timeledger token revoke tlt_4fQz
+
+A token acts as its person. It is printed once, alone on standard output, and only its digest is kept.")]
+pub struct Token {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a token and print it
+    Create {
+        /// Whom the token acts as: unique name or id
+        #[arg(long, value_name = "NAME")]
+        user: String,
+        /// What it is for
+        #[arg(long, value_name = "TEXT", default_value = "command line")]
+        name: String,
+        /// Days that it lives, from 1 to 366; otherwise 365
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// List tokens; never the secret
+    List {
+        /// Those of one person: unique name or id
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a token; it is refused from its next request on
+    Revoke {
+        /// Its id or the characters that `token list` shows; `-` reads a whole token from standard input
+        token: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+}
+
+impl Token {
+    pub fn run(self, args: &ConfigArgs) -> Result {
+        let open = |database: &DatabaseArgs, role| connect(&args.load(database, None)?.config, role);
+        let now = Clock::system().now();
+        match self.action {
+            Action::Create { user, name, days, database } => {
+                let mut conn = open(&database, Role::Writer)?;
+                let person = people::find(&mut conn, &user)?;
+                let minted = conn.write::<_, TokenError>(|tx| auth::create(tx, person.id, &name, days, now))?;
+                output::line(minted.expose())
+            }
+            Action::List { user, database, json } => list(&mut open(&database, Role::Reader)?, user.as_deref(), json),
+            Action::Revoke { token, database } => {
+                let which = if token == "-" { from_stdin()? } else { token };
+                let mut conn = open(&database, Role::Writer)?;
+                let revoked = conn.write::<_, TokenError>(|tx| auth::revoke(tx, &which, now))?;
+                output::line(format!("revoked {}… ({}) of {}", revoked.prefix, revoked.name, revoked.user))
+            }
+        }
+    }
+}
+
+fn list(conn: &mut Conn, user: Option<&str>, as_json: bool) -> Result {
+    let user = user.map(|user| people::find(conn, user)).transpose()?;
+    let tokens = auth::list(conn, user.map(|person| person.id))?;
+    if as_json {
+        let tokens = tokens.iter().map(|token| {
+            json!({
+                "id": token.guid.to_string(),
+                "prefix": token.prefix,
+                "name": token.name,
+                "user": token.user,
+                "scopes": Scopes::from_bits(token.scopes).to_string(),
+                "created": output::timestamp(token.created_at),
+                "expires": output::timestamp(token.expires_at),
+                "revoked": token.revoked_at.map(output::timestamp),
+                "lastUsed": token.last_used_at.map(output::timestamp),
+            })
+        });
+        return output::json(&tokens.collect::<Vec<_>>());
+    }
+    let now = Clock::system().now();
+    let rows = tokens.into_iter().map(|token| {
+        let state = match token.revoked_at {
+            Some(_) => "revoked",
+            None if token.expires_at <= now => "expired",
+            None => "good",
+        };
+        [
+            format!("{}…", token.prefix),
+            token.user,
+            token.name,
+            state.to_owned(),
+            output::moment(token.expires_at),
+            token.last_used_at.map(output::moment).unwrap_or_default(),
+        ]
+    });
+    output::table(["Token", "User", "Name", "State", "Expires", "Last used"], rows)
+}
+
+/// A secret in an argument would stand in the list of processes.
+fn from_stdin() -> Result<String> {
+    let mut text = String::new();
+    std::io::stdin().take(256).read_to_string(&mut text)?;
+    Ok(text.trim().to_owned())
+}

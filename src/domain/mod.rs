@@ -1,0 +1,3 @@
+//! What the product does: the rules, and the one path by which each thing is written.
+
+pub mod people;
