@@ -689,4 +689,12 @@ impl<'a> Model<'a> {
     pub fn qualified(&self, name: &str) -> String {
         format!("{}.{name}", self.schema.namespace)
     }
+
+    /// A primitive or enumeration type as `$metadata` and payloads name it.
+    pub fn type_name(&self, ty: Edm) -> String {
+        match ty {
+            Edm::Enum(of) => format!("{}.{}", self.schema.enum_namespace, of.name),
+            _ => ty.name().to_owned(),
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod bind;
 pub mod bound;
+pub mod csdl;
 pub mod edm;
 pub mod encode;
 pub mod error;
