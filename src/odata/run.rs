@@ -1,19 +1,44 @@
 //! A plan and a connection → bytes.
+//!
+//! A page's rows go from the driver's buffer into the sink's. Where collections are expanded, the page is encoded with
+//! holes, each child statement runs once for all parents, and its rows fill the holes (OD-53): what is held is bounded by
+//! the page sizes. A failure after the first chunk has left aborts the body (OD-155).
 
-use super::error::ODataError;
-use crate::db::DbError;
+use std::collections::HashMap;
+
+use super::edm::Entity;
+use super::encode::Encoder;
+use super::encode::json::{self, Hole, Identity, Steps, Style};
+use super::encode::text;
+use super::error::{Code, ODataError};
+use super::plan::{Answer, Child, Level, Plan};
+use crate::db::{Conn, DbError, Failure, Fields, Sink, Visit};
+use crate::sql::value::Items;
+use crate::sql::{Cell, Day, Guid, Instant, List, Type, Value};
 
 /// Why a run ended early.
 #[derive(Debug)]
 pub enum RunError {
     /// The request's fault, found in the data: a zero divisor, an overflow, an absent entity.
     Request(ODataError),
+    /// The entity that was asked for is null: 204.
+    NoContent,
     Database(DbError),
 }
 
 impl From<DbError> for RunError {
     fn from(error: DbError) -> RunError {
-        RunError::Database(error)
+        match error {
+            DbError::DivisionByZero => {
+                let message = "A row has a zero divisor. Leave such rows out with $filter, or use divby.";
+                RunError::Request(ODataError::new(Code::DivisionByZero, message))
+            }
+            DbError::Overflow => {
+                let message = "A result is too large for its type. Narrow the rows, or reckon with divby in doubles.";
+                RunError::Request(ODataError::new(Code::Overflow, message))
+            }
+            other => RunError::Database(other),
+        }
     }
 }
 
@@ -23,11 +48,459 @@ impl From<ODataError> for RunError {
     }
 }
 
-impl crate::db::Failure for RunError {
+impl Failure for RunError {
     fn database(&self) -> Option<&DbError> {
         match self {
             RunError::Database(error) => Some(error),
-            RunError::Request(_) => None,
+            RunError::Request(_) | RunError::NoContent => None,
         }
+    }
+}
+
+/// What a JSON answer links to; the edge knows addresses, the core does not.
+pub trait Links {
+    /// The absolute context URL (OD-75).
+    fn context(&self) -> &str;
+
+    /// The address of the page after the row with these order values; `left` is what remains of `$top` (OD-110).
+    fn next(&self, after: &[Value], left: Option<u64>) -> String;
+
+    /// The address of an expanded collection's rows after `skip` (OD-55). `owner` is the parent's key in parentheses.
+    fn nested(&self, owner: &'static Entity, key: &str, path: &str, child: &Child, skip: u64) -> String;
+
+    /// The name of the set that holds the type.
+    fn set(&self, entity: &'static Entity) -> Option<&str>;
+
+    /// The navigations of the type that the caller sees.
+    fn navigations(&self, entity: &'static Entity) -> Vec<&'static str>;
+}
+
+/// Answers a plan in JSON; the number of rows written.
+pub fn json(plan: &Plan, conn: &mut Conn, sink: &mut Sink, style: &Style, links: &dyn Links) -> Result<u64, RunError> {
+    check_owner(plan, conn)?;
+    let run = Run { style, links };
+    match plan.answer {
+        Answer::Collection => run.collection(plan, conn, sink),
+        Answer::Entity { by_key } => run.entity(plan, by_key, conn, sink),
+        Answer::Property { raw } => run.property(plan, raw, conn, sink),
+        Answer::Count => run.count(plan, conn, sink),
+    }
+}
+
+/// Answers a plan in another format: all rows, no pages.
+pub fn rows(plan: &Plan, conn: &mut Conn, sink: &mut Sink, encoder: &mut impl Encoder) -> Result<u64, RunError> {
+    check_owner(plan, conn)?;
+    let total = total(plan, conn)?;
+    encoder.begin(total, sink)?;
+    let mut visit = Rows { encoder, sink, rows: 0 };
+    conn.for_each(&plan.level.statement(), &mut visit)?;
+    let rows = visit.rows;
+    encoder.end(sink)?;
+    Ok(rows)
+}
+
+struct Rows<'a, 'b, E> {
+    encoder: &'a mut E,
+    sink: &'a mut Sink<'b>,
+    rows: u64,
+}
+
+impl<E: Encoder> Visit for Rows<'_, '_, E> {
+    type Error = RunError;
+
+    fn row(&mut self, row: &impl Fields) -> Result<(), RunError> {
+        self.encoder.row(row, self.sink)?;
+        self.rows += 1;
+        Ok(self.sink.checkpoint()?)
+    }
+}
+
+fn check_owner(plan: &Plan, conn: &mut Conn) -> Result<(), RunError> {
+    let Some(owner) = &plan.owner else { return Ok(()) };
+    if conn.rows(owner, &owner.types)?.is_empty() { Err(not_found()) } else { Ok(()) }
+}
+
+fn not_found() -> RunError {
+    RunError::Request(ODataError::new(Code::ResourceNotFound, "There is no entity with this key."))
+}
+
+fn total(plan: &Plan, conn: &mut Conn) -> Result<Option<i64>, RunError> {
+    let Some(count) = &plan.count else { return Ok(None) };
+    let rows = conn.rows(count, &count.types)?;
+    Ok(rows.first().and_then(|row| row.first()).and_then(|value| if let Value::Int64(n) = value { Some(*n) } else { None }))
+}
+
+struct Run<'a> {
+    style: &'a Style,
+    links: &'a dyn Links,
+}
+
+impl Run<'_> {
+    fn collection(&self, plan: &Plan, conn: &mut Conn, sink: &mut Sink) -> Result<u64, RunError> {
+        let total = total(plan, conn)?;
+        self.head(sink.buffer(), total);
+        sink.buffer().extend_from_slice(b"\"value\":[");
+        let steps = self.steps(&plan.level, plan.entity, plan.derived);
+        let mut page = JsonPage {
+            plan,
+            steps: &steps,
+            style: self.style,
+            first: true,
+            written: 0,
+            last: Vec::new(),
+            more: false,
+            sink: Some(sink),
+            text: Vec::new(),
+            holes: Vec::new(),
+            buffered: !plan.level.children.is_empty(),
+        };
+        conn.for_each(&plan.level.statement(), &mut page)?;
+        let JsonPage { written, last, more, sink, text, holes, .. } = page;
+        let Some(sink) = sink else { return Ok(written) };
+        if !plan.level.children.is_empty() {
+            let filled = self.children(&plan.level.children, &holes, conn)?;
+            self.assemble(plan.entity, &plan.level.children, &text, &holes, 0..text.len(), &filled, sink)?;
+        }
+        sink.buffer().push(b']');
+        if more {
+            let left = plan.paging.top.map(|top| top - written);
+            let next = self.links.next(&last, left);
+            self.control("nextLink", sink.buffer());
+            json::string(&next, sink.buffer());
+        }
+        sink.buffer().push(b'}');
+        Ok(written)
+    }
+
+    /// `{"@odata.context":"…","@odata.count":…,`
+    fn head(&self, out: &mut Vec<u8>, total: Option<i64>) {
+        out.push(b'{');
+        if self.style.metadata != json::Metadata::None {
+            json::string(&self.style.control("context"), out);
+            out.push(b':');
+            json::string(self.links.context(), out);
+            out.push(b',');
+        }
+        if let Some(total) = total {
+            json::string(&self.style.control("count"), out);
+            out.push(b':');
+            json::value(Cell::Int(total), super::edm::Edm::Int64, self.style, out);
+            out.push(b',');
+        }
+    }
+
+    fn control(&self, name: &str, out: &mut Vec<u8>) {
+        out.push(b',');
+        json::string(&self.style.control(name), out);
+        out.push(b':');
+    }
+
+    fn steps(&self, level: &Level, entity: &'static Entity, derived: bool) -> Steps {
+        let navigations = if self.style.metadata == json::Metadata::Full { self.links.navigations(entity) } else { Vec::new() };
+        let identity = Identity { entity, set: self.links.set(entity), navigations: &navigations, derived };
+        Steps::compile(level, identity, self.style)
+    }
+
+    fn entity(&self, plan: &Plan, by_key: bool, conn: &mut Conn, sink: &mut Sink) -> Result<u64, RunError> {
+        let steps = self.steps(&plan.level, plan.entity, false);
+        let mut one = One { steps: &steps, style: self.style, text: Vec::new(), holes: Vec::new(), found: false };
+        conn.for_each(&plan.level.statement(), &mut one)?;
+        let One { text, mut holes, found, .. } = one;
+        if !found {
+            return Err(if by_key { not_found() } else { RunError::NoContent });
+        }
+        self.head(sink.buffer(), None);
+        let empty = text.as_slice() == b"{}";
+        let head = sink.buffer();
+        if empty && head.last() == Some(&b',') {
+            head.pop();
+        }
+        // The row's own brace is the head's.
+        let body = &text[1..];
+        for hole in &mut holes {
+            hole.offset -= 1;
+        }
+        let filled = self.children(&plan.level.children, &holes, conn)?;
+        self.assemble(plan.entity, &plan.level.children, body, &holes, 0..body.len(), &filled, sink)?;
+        Ok(1)
+    }
+
+    fn property(&self, plan: &Plan, raw: bool, conn: &mut Conn, sink: &mut Sink) -> Result<u64, RunError> {
+        let steps = Steps::compile_value(&plan.level, self.style);
+        let mut value = Property { plan, raw, steps: &steps, style: self.style, text: Vec::new(), found: false, null: false };
+        conn.for_each(&plan.level.statement(), &mut value)?;
+        if !value.found {
+            return Err(not_found());
+        }
+        if value.null {
+            return Err(RunError::NoContent);
+        }
+        if raw {
+            sink.buffer().extend_from_slice(&value.text);
+            return Ok(1);
+        }
+        self.head(sink.buffer(), None);
+        let out = sink.buffer();
+        if value.text.first() == Some(&b'{') {
+            out.extend_from_slice(&value.text[1..]);
+            return Ok(1);
+        }
+        out.extend_from_slice(b"\"value\":");
+        out.extend_from_slice(&value.text);
+        out.push(b'}');
+        Ok(1)
+    }
+
+    fn count(&self, plan: &Plan, conn: &mut Conn, sink: &mut Sink) -> Result<u64, RunError> {
+        let statement = plan.level.statement();
+        let rows = conn.rows(&statement, &statement.types)?;
+        if let Some(Value::Int64(n)) = rows.first().and_then(|row| row.first()) {
+            text::integer(*n, sink.buffer());
+        }
+        Ok(1)
+    }
+
+    /// Runs each child once for all parents that have a hole for it.
+    fn children(&self, children: &[Child], holes: &[Hole], conn: &mut Conn) -> Result<Vec<Filled>, RunError> {
+        let mut all = Vec::with_capacity(children.len());
+        for (n, child) in children.iter().enumerate() {
+            let mut parents: Vec<i64> = holes.iter().filter(|h| h.child == n).filter_map(|h| h.key).collect();
+            parents.sort_unstable();
+            parents.dedup();
+            all.push(if parents.is_empty() { Filled::default() } else { self.child(child, parents, conn)? });
+        }
+        Ok(all)
+    }
+
+    fn child(&self, child: &Child, parents: Vec<i64>, conn: &mut Conn) -> Result<Filled, RunError> {
+        let parents = List::new(Items::Ints(parents));
+        let mut filled = Filled::default();
+        if let Some(count) = child.count_statement(parents.clone()) {
+            for row in conn.rows(&count, &count.types)? {
+                if let [Value::Int64(parent), Value::Int64(n)] = row.as_slice() {
+                    filled.counts.insert(*parent, *n);
+                }
+            }
+        }
+        let steps = self.steps(&child.level, child.nav.target, false);
+        let mut members = Members { child, steps: &steps, style: self.style, filled: &mut filled };
+        conn.for_each(&child.statement(parents), &mut members)?;
+        filled.nested = self.children(&child.level.children, &filled.holes, conn)?;
+        Ok(filled)
+    }
+
+    /// Copies a range of a level's text, filling its holes.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one level, which its parent keeps apart")]
+    fn assemble(
+        &self,
+        owner: &'static Entity,
+        children: &[Child],
+        text: &[u8],
+        holes: &[Hole],
+        range: std::ops::Range<usize>,
+        filled: &[Filled],
+        sink: &mut Sink,
+    ) -> Result<(), RunError> {
+        let mut at = range.start;
+        let first = holes.partition_point(|h| h.offset < range.start);
+        for hole in holes[first..].iter().take_while(|h| h.offset <= range.end) {
+            sink.buffer().extend_from_slice(&text[at..hole.offset]);
+            at = hole.offset;
+            self.fill(owner, &children[hole.child], hole, &filled[hole.child], sink)?;
+            sink.checkpoint()?;
+        }
+        sink.buffer().extend_from_slice(&text[at..range.end]);
+        Ok(sink.checkpoint()?)
+    }
+
+    /// `"Nav@odata.count":2,"Nav":[…],"Nav@odata.nextLink":"…"`
+    fn fill(&self, owner: &'static Entity, child: &Child, hole: &Hole, filled: &Filled, sink: &mut Sink) -> Result<(), RunError> {
+        let name = child.nav.name;
+        if child.is_counted() {
+            let n = hole.key.and_then(|key| filled.counts.get(&key)).copied().unwrap_or(0);
+            json::string(&format!("{name}{}", self.style.control("count")), sink.buffer());
+            sink.buffer().push(b':');
+            json::value(Cell::Int(n), super::edm::Edm::Int64, self.style, sink.buffer());
+            sink.buffer().push(b',');
+        }
+        json::string(name, sink.buffer());
+        sink.buffer().extend_from_slice(b":[");
+        let group = hole.key.and_then(|key| filled.groups.get(&key));
+        if let Some(group) = group {
+            let nested = &child.level.children;
+            let range = group.start..group.end;
+            self.assemble(child.nav.target, nested, &filled.text, &filled.holes, range, &filled.nested, sink)?;
+        }
+        sink.buffer().push(b']');
+        if group.is_some_and(|g| g.more) {
+            let skip = child.skipped().saturating_add(child.limit);
+            let next = self.links.nested(owner, &hole.owner, &hole.path, child, skip);
+            sink.buffer().push(b',');
+            json::string(&format!("{name}{}", self.style.control("nextLink")), sink.buffer());
+            sink.buffer().push(b':');
+            json::string(&next, sink.buffer());
+        }
+        Ok(())
+    }
+}
+
+/// A page of a collection: straight into the sink, or buffered where it has holes.
+struct JsonPage<'a, 'b> {
+    plan: &'a Plan,
+    steps: &'a Steps,
+    style: &'a Style,
+    first: bool,
+    written: u64,
+    last: Vec<Value>,
+    more: bool,
+    sink: Option<&'a mut Sink<'b>>,
+    text: Vec<u8>,
+    holes: Vec<Hole>,
+    buffered: bool,
+}
+
+impl Visit for JsonPage<'_, '_> {
+    type Error = RunError;
+
+    fn row(&mut self, row: &impl Fields) -> Result<(), RunError> {
+        let paging = &self.plan.paging;
+        if paging.size.is_some_and(|size| self.written >= size) {
+            self.more = true;
+            return Ok(());
+        }
+        let Some(sink) = &mut self.sink else { return Ok(()) };
+        let out = if self.buffered { &mut self.text } else { sink.buffer() };
+        if !std::mem::replace(&mut self.first, false) {
+            out.push(b',');
+        }
+        self.steps.row(row, self.style, out, &mut self.holes)?;
+        self.written += 1;
+        if paging.size == Some(self.written) {
+            for key in &paging.keys {
+                self.last.push(row.read(key.column, key.ty, |cell| owned(cell, key.ty))?);
+            }
+        }
+        if !self.buffered {
+            sink.checkpoint()?;
+        }
+        Ok(())
+    }
+}
+
+/// One entity.
+struct One<'a> {
+    steps: &'a Steps,
+    style: &'a Style,
+    text: Vec<u8>,
+    holes: Vec<Hole>,
+    found: bool,
+}
+
+impl Visit for One<'_> {
+    type Error = RunError;
+
+    fn row(&mut self, row: &impl Fields) -> Result<(), RunError> {
+        self.found = true;
+        Ok(self.steps.row(row, self.style, &mut self.text, &mut self.holes)?)
+    }
+}
+
+/// One property.
+struct Property<'a> {
+    plan: &'a Plan,
+    raw: bool,
+    steps: &'a Steps,
+    style: &'a Style,
+    text: Vec<u8>,
+    found: bool,
+    null: bool,
+}
+
+impl Visit for Property<'_> {
+    type Error = RunError;
+
+    fn row(&mut self, row: &impl Fields) -> Result<(), RunError> {
+        use super::plan::Field;
+        self.found = true;
+        match self.plan.level.fields.first() {
+            Some(Field::Value { column, ty, .. }) if self.raw => {
+                let text = &mut self.text;
+                self.null = row.read(*column, ty.sql(), |cell| {
+                    json::raw(cell, *ty, text);
+                    cell == Cell::Null
+                })?;
+            }
+            _ => {
+                self.steps.row(row, self.style, &mut self.text, &mut Vec::new())?;
+                self.null = self.text == b"null";
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The rows of a child for all parents.
+#[derive(Default)]
+struct Filled {
+    text: Vec<u8>,
+    holes: Vec<Hole>,
+    groups: HashMap<i64, Group>,
+    counts: HashMap<i64, i64>,
+    nested: Vec<Filled>,
+}
+
+/// One parent's members within the text.
+struct Group {
+    start: usize,
+    end: usize,
+    rows: u64,
+    more: bool,
+}
+
+struct Members<'a> {
+    child: &'a Child,
+    steps: &'a Steps,
+    style: &'a Style,
+    filled: &'a mut Filled,
+}
+
+impl Visit for Members<'_> {
+    type Error = RunError;
+
+    fn row(&mut self, row: &impl Fields) -> Result<(), RunError> {
+        let parent = row.read(self.child.parent, Type::Int64, |cell| match cell {
+            Cell::Int(n) => n,
+            Cell::Day(day) => day.0.into(),
+            _ => 0,
+        })?;
+        let filled = &mut *self.filled;
+        let here = filled.text.len();
+        let group = filled.groups.entry(parent).or_insert(Group { start: here, end: here, rows: 0, more: false });
+        if group.rows >= self.child.limit {
+            group.more = self.child.paged;
+            return Ok(());
+        }
+        if group.rows > 0 {
+            filled.text.push(b',');
+        }
+        self.steps.row(row, self.style, &mut filled.text, &mut filled.holes)?;
+        group.rows += 1;
+        group.end = filled.text.len();
+        Ok(())
+    }
+}
+
+/// A cell as a value of its own, for a skip token.
+fn owned(cell: Cell, ty: Type) -> Value {
+    match cell {
+        Cell::Null => Value::Null(ty),
+        Cell::Bool(b) => Value::Bool(b),
+        Cell::Int(n) if ty == Type::Int32 => i32::try_from(n).map_or(Value::Int64(n), Value::Int32),
+        Cell::Int(n) => Value::Int64(n),
+        Cell::Double(n) => Value::Double(n),
+        Cell::Text(s) => Value::Text(s.to_owned()),
+        Cell::Instant(at) => Value::Instant(Instant(at.0)),
+        Cell::Day(day) => Value::Day(Day(day.0)),
+        Cell::Guid(guid) => Value::Guid(Guid(guid.0)),
     }
 }

@@ -330,8 +330,8 @@ fn refuse_options(options: &syntax::Options, of: &str) -> Result<()> {
 
 fn derived_item(field: &DerivedField) -> OutputItem {
     match &field.kind {
-        DerivedKind::Value { column, ty, .. } => {
-            OutputItem::Column { name: field.name.clone(), index: *column, ty: *ty }
+        DerivedKind::Value { column, ty, source, .. } => {
+            OutputItem::Column { name: field.name.clone(), index: *column, ty: *ty, dynamic: source.is_none() }
         }
         DerivedKind::Object { fields, nav } => {
             let presence = nav.and_then(|_| {

@@ -1,1 +1,420 @@
-//! Rows as json.
+//! Rows as OData JSON 4.0 and 4.01 (OD-70 to OD-75).
+//!
+//! A level's members are compiled once into [`Steps`]: names and punctuation as ready bytes, values as columns, expanded
+//! collections as holes to be filled when the children are read. No value tree is built.
+
+use super::super::edm::{Edm, Entity};
+use super::super::plan::{Field, Level, ObjectOf};
+use super::text;
+use crate::db::{DbError, Fields};
+use crate::sql::{Cell, Type};
+
+/// How much control information an answer carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metadata {
+    Minimal,
+    Full,
+    None,
+}
+
+/// The form of a JSON answer.
+#[derive(Clone, Debug)]
+pub struct Style {
+    pub metadata: Metadata,
+    /// 4.01 payloads leave the `odata.` prefix out.
+    pub prefix: &'static str,
+    /// Int64 and Decimal as strings.
+    pub ieee754: bool,
+    /// Rows that `$apply` made carry `@odata.id: null` at any level of metadata (contract §3.6), and no types.
+    pub null_ids: bool,
+    /// Absolute service root with its slash, for links.
+    pub root: String,
+    /// Namespaces of types and of enumerations.
+    pub namespace: &'static str,
+    pub enum_namespace: &'static str,
+}
+
+impl Style {
+    /// `@odata.context` or `@context`.
+    pub fn control(&self, name: &str) -> String {
+        format!("@{}{name}", self.prefix)
+    }
+}
+
+/// One level's rows as a program.
+#[derive(Debug, Default)]
+pub struct Steps {
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Literal(Box<[u8]>),
+    Value { column: usize, ty: Edm, sql: Type },
+    /// Where the column is null: writes null and goes on behind the object.
+    Open { column: usize, sql: Type, end: usize },
+    Hole { child: usize, key: usize, path: String },
+    /// The key of the row's entity as it stands in a URL.
+    Key(Vec<(usize, Edm)>),
+}
+
+/// A collection still to be written at `offset` of its row's text.
+#[derive(Debug)]
+pub struct Hole {
+    pub offset: usize,
+    pub child: usize,
+    /// The parent's key; none where the row that would be the parent is absent.
+    pub key: Option<i64>,
+    /// The parent's address behind its set: `(42)/Parent`, for a next link.
+    pub owner: String,
+    /// The navigation path from that address.
+    pub path: String,
+}
+
+/// The identity of a level's rows, for links.
+#[derive(Clone, Copy)]
+pub struct Identity<'a> {
+    pub entity: &'static Entity,
+    /// The set's name, if there is one to link to.
+    pub set: Option<&'a str>,
+    /// Names of the navigations, for `metadata=full`.
+    pub navigations: &'a [&'static str],
+    pub derived: bool,
+}
+
+impl Steps {
+    /// Compiles `{…}` for the rows of a level.
+    pub fn compile(level: &Level, identity: Identity, style: &Style) -> Steps {
+        let mut compiler = Compiler { level, style, steps: Vec::new(), text: Vec::new() };
+        compiler.text.push(b'{');
+        let mut first = true;
+        compiler.identity(identity, &mut first);
+        compiler.fields(&level.fields, "", &mut first);
+        compiler.text.push(b'}');
+        compiler.cut();
+        Steps { steps: compiler.steps }
+    }
+
+    /// Compiles the value of a single property.
+    pub fn compile_value(level: &Level, style: &Style) -> Steps {
+        let mut compiler = Compiler { level, style, steps: Vec::new(), text: Vec::new() };
+        match level.fields.first() {
+            Some(Field::Value { column, ty, .. }) => compiler.value(*column, *ty),
+            Some(Field::Object { presence, fields, .. }) => {
+                let open = compiler.open(*presence);
+                compiler.text.push(b'{');
+                compiler.fields(fields, "", &mut true);
+                compiler.text.push(b'}');
+                compiler.close(open);
+            }
+            Some(Field::Many { .. }) | None => {}
+        }
+        compiler.cut();
+        Steps { steps: compiler.steps }
+    }
+
+    /// Writes one row; collections leave holes.
+    pub fn row(&self, row: &impl Fields, style: &Style, out: &mut Vec<u8>, holes: &mut Vec<Hole>) -> Result<(), DbError> {
+        let mut at = 0;
+        let mut owner: Option<String> = None;
+        while let Some(step) = self.steps.get(at) {
+            at += 1;
+            match step {
+                Step::Literal(bytes) => out.extend_from_slice(bytes),
+                Step::Value { column, ty, sql } => row.read(*column, *sql, |cell| value(cell, *ty, style, out))?,
+                Step::Open { column, sql, end } => {
+                    if row.read(*column, *sql, |cell| cell == Cell::Null)? {
+                        out.extend_from_slice(b"null");
+                        at = *end;
+                    }
+                }
+                Step::Key(columns) => {
+                    let mut text = Vec::new();
+                    key(row, columns, &mut text)?;
+                    out.extend_from_slice(&text);
+                }
+                Step::Hole { child, key: column, path } => {
+                    let parent = row.read(*column, Type::Int64, |cell| match cell {
+                        Cell::Int(n) => Some(n),
+                        Cell::Day(day) => Some(day.0.into()),
+                        _ => None,
+                    })?;
+                    if owner.is_none() {
+                        let mut text = Vec::new();
+                        key(row, self.key_columns(), &mut text)?;
+                        owner = Some(String::from_utf8_lossy(&text).into_owned());
+                    }
+                    let owner = owner.clone().unwrap_or_default();
+                    holes.push(Hole { offset: out.len(), child: *child, key: parent, owner, path: path.clone() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn key_columns(&self) -> &[(usize, Edm)] {
+        self.steps.iter().find_map(|s| if let Step::Key(columns) = s { Some(columns.as_slice()) } else { None }).unwrap_or(&[])
+    }
+}
+
+/// `(42)` or `(3f25…)`.
+fn key(row: &impl Fields, columns: &[(usize, Edm)], out: &mut Vec<u8>) -> Result<(), DbError> {
+    out.push(b'(');
+    for (n, (column, ty)) in columns.iter().enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        row.read(*column, ty.sql(), |cell| match cell {
+            Cell::Int(n) => text::integer(n, out),
+            Cell::Guid(guid) => text::guid(guid.0, out),
+            _ => {}
+        })?;
+    }
+    out.push(b')');
+    Ok(())
+}
+
+struct Compiler<'a> {
+    level: &'a Level,
+    style: &'a Style,
+    steps: Vec<Step>,
+    /// The literal being gathered.
+    text: Vec<u8>,
+}
+
+impl Compiler<'_> {
+    fn cut(&mut self) {
+        if !self.text.is_empty() {
+            self.steps.push(Step::Literal(std::mem::take(&mut self.text).into()));
+        }
+    }
+
+    fn name(&mut self, name: &str, first: &mut bool) {
+        if !std::mem::replace(first, false) {
+            self.text.push(b',');
+        }
+        string(name, &mut self.text);
+        self.text.push(b':');
+    }
+
+    fn control(&mut self, name: &str, first: &mut bool) {
+        let name = self.style.control(name);
+        self.name(&name, first);
+    }
+
+    /// Links of `metadata=full` (JSON Format §4.5.7 to 4.5.9).
+    fn identity(&mut self, identity: Identity, first: &mut bool) {
+        let full = self.style.metadata == Metadata::Full;
+        if identity.derived {
+            if full || (self.style.null_ids && self.style.metadata != Metadata::None) {
+                self.control("id", first);
+                self.text.extend_from_slice(b"null");
+            }
+            return;
+        }
+        if !full {
+            return;
+        }
+        self.control("type", first);
+        string(&format!("#{}.{}", self.style.namespace, identity.entity.name), &mut self.text);
+        let Some(set) = identity.set.filter(|_| !self.level.key.is_empty()) else { return };
+        let root = self.style.root.clone();
+        self.control("id", first);
+        self.link(&format!("{root}{set}"), "");
+        self.control("editLink", first);
+        self.link(set, "");
+        for nav in identity.navigations {
+            let name = format!("{nav}{}", self.style.control("navigationLink"));
+            self.name(&name, first);
+            self.link(set, &format!("/{nav}"));
+        }
+    }
+
+    fn link(&mut self, base: &str, rest: &str) {
+        self.text.push(b'"');
+        self.text.extend_from_slice(base.as_bytes());
+        self.cut();
+        self.steps.push(Step::Key(self.level.key.clone()));
+        self.text.extend_from_slice(rest.as_bytes());
+        self.text.push(b'"');
+    }
+
+    fn fields(&mut self, fields: &[Field], path: &str, first: &mut bool) {
+        for field in fields {
+            match field {
+                Field::Value { name, column, ty, dynamic } => {
+                    self.type_of(name, *ty, *dynamic, first);
+                    self.name(name, first);
+                    self.value(*column, *ty);
+                }
+                Field::Object { name, presence, fields, of } => {
+                    self.name(name, first);
+                    let open = self.open(*presence);
+                    self.text.push(b'{');
+                    let mut inner = true;
+                    self.object_identity(*of, &mut inner);
+                    self.fields(fields, &format!("{path}/{name}"), &mut inner);
+                    self.text.push(b'}');
+                    self.close(open);
+                }
+                Field::Many { name, child, key } => {
+                    if !std::mem::replace(first, false) {
+                        self.text.push(b',');
+                    }
+                    self.cut();
+                    self.steps.push(Step::Hole { child: *child, key: *key, path: format!("{path}/{name}") });
+                }
+            }
+        }
+    }
+
+    fn object_identity(&mut self, of: ObjectOf, first: &mut bool) {
+        let full = self.style.metadata == Metadata::Full;
+        match of {
+            ObjectOf::Derived if full || (self.style.null_ids && self.style.metadata != Metadata::None) => {
+                self.control("id", first);
+                self.text.extend_from_slice(b"null");
+            }
+            ObjectOf::Complex(name) if full => {
+                self.control("type", first);
+                string(&format!("#{}.{name}", self.style.namespace), &mut self.text);
+            }
+            ObjectOf::Entity(entity) if full => {
+                self.control("type", first);
+                string(&format!("#{}.{}", self.style.namespace, entity.name), &mut self.text);
+            }
+            _ => {}
+        }
+    }
+
+    /// `X@odata.type` where the JSON value does not tell: on all with `metadata=full`, else on what no declaration types
+    /// (OD-81).
+    fn type_of(&mut self, name: &str, ty: Edm, dynamic: bool, first: &mut bool) {
+        let told = match self.style.metadata {
+            Metadata::Full => true,
+            Metadata::Minimal => dynamic && !self.style.null_ids,
+            Metadata::None => false,
+        };
+        if !told || matches!(ty, Edm::Boolean | Edm::String | Edm::Double | Edm::Int32 | Edm::Untyped) {
+            return;
+        }
+        let name = format!("{name}{}", self.style.control("type"));
+        self.name(&name, first);
+        let of = match ty {
+            Edm::Enum(of) => format!("#{}.{}", self.style.enum_namespace, of.name),
+            other => format!("#{}", other.name().trim_start_matches("Edm.")),
+        };
+        string(&of, &mut self.text);
+    }
+
+    fn value(&mut self, column: usize, ty: Edm) {
+        self.cut();
+        self.steps.push(Step::Value { column, ty, sql: ty.sql() });
+    }
+
+    fn open(&mut self, presence: Option<usize>) -> Option<usize> {
+        let column = presence?;
+        self.cut();
+        let sql = self.level.types.get(column).copied().unwrap_or(Type::Int32);
+        self.steps.push(Step::Open { column, sql, end: 0 });
+        Some(self.steps.len() - 1)
+    }
+
+    fn close(&mut self, open: Option<usize>) {
+        let Some(open) = open else { return };
+        self.cut();
+        let here = self.steps.len();
+        if let Some(Step::Open { end, .. }) = self.steps.get_mut(open) {
+            *end = here;
+        }
+    }
+}
+
+/// A primitive value (JSON Format §7).
+pub fn value(cell: Cell, ty: Edm, style: &Style, out: &mut Vec<u8>) {
+    let quoted = style.ieee754 && matches!(ty, Edm::Int64 | Edm::Decimal { .. });
+    match (cell, ty) {
+        (Cell::Null, _) => out.extend_from_slice(b"null"),
+        (Cell::Bool(b), _) => out.extend_from_slice(if b { b"true" } else { b"false" }),
+        (Cell::Int(n), Edm::Enum(of)) => match of.member(n) {
+            Some(name) => string(name, out),
+            None => text::integer(n, out),
+        },
+        (Cell::Int(n), Edm::TimeOfDay) => within(out, |out| text::time_of_day(n, out)),
+        (Cell::Int(n), Edm::Duration) => within(out, |out| text::duration(n, out)),
+        (Cell::Int(n), Edm::Decimal { scale, .. }) if quoted => within(out, |out| text::decimal(n, scale, out)),
+        (Cell::Int(n), Edm::Decimal { scale, .. }) => text::decimal(n, scale, out),
+        (Cell::Int(n), _) if quoted => within(out, |out| text::integer(n, out)),
+        (Cell::Int(n), Edm::Double) => text::double(n as f64, out),
+        (Cell::Int(n), _) => text::integer(n, out),
+        (Cell::Double(n), _) => match special(n) {
+            Some(word) => string(word, out),
+            None => text::double(n, out),
+        },
+        (Cell::Text(s), _) => string(s, out),
+        (Cell::Instant(at), _) => within(out, |out| text::instant(at.0, out)),
+        (Cell::Day(day), _) => within(out, |out| text::day(day.0, out)),
+        (Cell::Guid(guid), _) => within(out, |out| text::guid(guid.0, out)),
+    }
+}
+
+/// A value as `/$value` writes it.
+pub fn raw(cell: Cell, ty: Edm, out: &mut Vec<u8>) {
+    match (cell, ty) {
+        (Cell::Null, _) => {}
+        (Cell::Bool(b), _) => out.extend_from_slice(if b { b"true" } else { b"false" }),
+        (Cell::Int(n), Edm::Enum(of)) => match of.member(n) {
+            Some(name) => out.extend_from_slice(name.as_bytes()),
+            None => text::integer(n, out),
+        },
+        (Cell::Int(n), Edm::TimeOfDay) => text::time_of_day(n, out),
+        (Cell::Int(n), Edm::Duration) => text::duration(n, out),
+        (Cell::Int(n), Edm::Decimal { scale, .. }) => text::decimal(n, scale, out),
+        (Cell::Int(n), _) => text::integer(n, out),
+        (Cell::Double(n), _) => match special(n) {
+            Some(word) => out.extend_from_slice(word.as_bytes()),
+            None => text::double(n, out),
+        },
+        (Cell::Text(s), _) => out.extend_from_slice(s.as_bytes()),
+        (Cell::Instant(at), _) => text::instant(at.0, out),
+        (Cell::Day(day), _) => text::day(day.0, out),
+        (Cell::Guid(guid), _) => text::guid(guid.0, out),
+    }
+}
+
+fn special(n: f64) -> Option<&'static str> {
+    if n.is_nan() {
+        return Some("NaN");
+    }
+    n.is_infinite().then_some(if n > 0.0 { "INF" } else { "-INF" })
+}
+
+fn within(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
+}
+
+/// A JSON string (RFC 8259 §7).
+pub fn string(s: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let bytes = s.as_bytes();
+    let mut start = 0;
+    for (n, byte) in bytes.iter().enumerate() {
+        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[start..n]);
+        start = n + 1;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            control => out.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
+        }
+    }
+    out.extend_from_slice(&bytes[start..]);
+    out.push(b'"');
+}

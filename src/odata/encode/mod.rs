@@ -43,7 +43,7 @@ pub fn file_columns(fields: &[Field]) -> Vec<FileColumn> {
 fn gather(fields: &[Field], prefix: &str, presence: &[usize], out: &mut Vec<FileColumn>) {
     for field in fields {
         match field {
-            Field::Value { name, column, ty } => {
+            Field::Value { name, column, ty, .. } => {
                 let header = Arc::from(format!("{prefix}{name}"));
                 out.push(FileColumn { header, column: *column, ty: *ty, presence: presence.to_vec() });
             }

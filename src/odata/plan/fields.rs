@@ -43,7 +43,7 @@ impl Planner<'_> {
         match item {
             OutputItem::Prop(prop) => {
                 let column = out.columns.add(self.prop_at(place, prop), prop.ty.sql());
-                Field::Value { name: Arc::from(prop.name), column, ty: prop.ty }
+                Field::Value { name: Arc::from(prop.name), column, ty: prop.ty, dynamic: false }
             }
             OutputItem::Dynamic(field) => {
                 let open = place.entity.and_then(|e| e.open.map(|open| (open, e.row)));
@@ -52,7 +52,7 @@ impl Planner<'_> {
                     None => Expr::Null(field.ty.sql()),
                 };
                 let column = out.columns.add(expr, field.ty.sql());
-                Field::Value { name: Arc::from(field.name.as_str()), column, ty: field.ty }
+                Field::Value { name: Arc::from(field.name.as_str()), column, ty: field.ty, dynamic: true }
             }
             OutputItem::Complex(complex, inner) => {
                 let step = Step::Complex(complex);
@@ -83,9 +83,9 @@ impl Planner<'_> {
                 out.children.push(child);
                 Field::Many { name: nav.name, child: out.children.len() - 1, key }
             }
-            OutputItem::Column { name, index, ty } => {
+            OutputItem::Column { name, index, ty, dynamic } => {
                 let column = out.columns.add(place.alias.output(*index), ty.sql());
-                Field::Value { name: name.clone(), column, ty: *ty }
+                Field::Value { name: name.clone(), column, ty: *ty, dynamic: *dynamic }
             }
             OutputItem::Object { name, presence, items } => {
                 let presence = presence.map(|n| out.columns.add(place.alias.output(n), Type::Int32));

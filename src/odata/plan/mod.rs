@@ -66,11 +66,8 @@ pub struct Level {
 /// One written member.
 #[derive(Clone, Debug)]
 pub enum Field {
-    Value {
-        name: Arc<str>,
-        column: usize,
-        ty: Edm,
-    },
+    /// `dynamic`: no declaration gives the type (an aggregate, a custom field).
+    Value { name: Arc<str>, column: usize, ty: Edm, dynamic: bool },
     /// Null where the presence column is null.
     Object {
         name: Arc<str>,
@@ -169,6 +166,11 @@ impl Child {
         let mut select = self.counted.clone()?;
         select.filter.push(Expr::In(Box::new(select.columns[0].clone()), parents));
         Some(Statement { select, types: vec![Type::Int64, Type::Int64], cacheable: true })
+    }
+
+    /// Whether the expand item has `$count=true`.
+    pub fn is_counted(&self) -> bool {
+        self.counted.is_some()
     }
 
     /// Rows that a parent may skip before its members begin; a nested next link goes on from there.

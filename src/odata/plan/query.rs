@@ -138,7 +138,7 @@ fn total(query: &Query, context: Context) -> Statement {
 
 fn count(query: &Query, context: Context) -> Plan {
     let Statement { select, types, .. } = total(query, context);
-    let field = Field::Value { name: "".into(), column: 0, ty: Edm::Int64 };
+    let field = Field::Value { name: "".into(), column: 0, ty: Edm::Int64, dynamic: false };
     let level = Level { select, types, fields: vec![field], children: Vec::new(), key: Vec::new() };
     single(query, level, Answer::Count, owner(query, context))
 }
