@@ -95,7 +95,12 @@ pub enum OutputItem {
     /// An expanded collection.
     Many(&'static Nav, Box<Options>),
     /// A column of a shape that `$apply` made.
-    Column { name: Arc<str>, index: usize, ty: Edm, dynamic: bool },
+    Column {
+        name: Arc<str>,
+        index: usize,
+        ty: Edm,
+        dynamic: bool,
+    },
     /// An object of such a shape; `nav` where it stands for a grouped navigation that may be null as a whole.
     Object {
         name: Arc<str>,

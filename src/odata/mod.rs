@@ -9,10 +9,13 @@ pub mod error;
 pub mod functions;
 pub mod lex;
 pub mod limits;
+mod link;
 pub mod literal;
 pub mod parse;
 pub mod plan;
 pub mod run;
+pub mod service;
+pub mod skiptoken;
 pub mod syntax;
 pub mod url;
 

@@ -63,7 +63,7 @@ pub trait Links {
     fn context(&self) -> &str;
 
     /// The address of the page after the row with these order values; `left` is what remains of `$top` (OD-110).
-    fn next(&self, after: &[Value], left: Option<u64>) -> String;
+    fn next(&self, after: &[Value], left: Option<u64>) -> Result<String, ODataError>;
 
     /// The address of an expanded collection's rows after `skip` (OD-55). `owner` is the parent's key in parentheses.
     fn nested(&self, owner: &'static Entity, key: &str, path: &str, child: &Child, skip: u64) -> String;
@@ -127,7 +127,10 @@ fn not_found() -> RunError {
 fn total(plan: &Plan, conn: &mut Conn) -> Result<Option<i64>, RunError> {
     let Some(count) = &plan.count else { return Ok(None) };
     let rows = conn.rows(count, &count.types)?;
-    Ok(rows.first().and_then(|row| row.first()).and_then(|value| if let Value::Int64(n) = value { Some(*n) } else { None }))
+    Ok(rows
+        .first()
+        .and_then(|row| row.first())
+        .and_then(|value| if let Value::Int64(n) = value { Some(*n) } else { None }))
 }
 
 struct Run<'a> {
@@ -164,7 +167,7 @@ impl Run<'_> {
         sink.buffer().push(b']');
         if more {
             let left = plan.paging.top.map(|top| top - written);
-            let next = self.links.next(&last, left);
+            let next = self.links.next(&last, left)?;
             self.control("nextLink", sink.buffer());
             json::string(&next, sink.buffer());
         }
@@ -196,7 +199,8 @@ impl Run<'_> {
     }
 
     fn steps(&self, level: &Level, entity: &'static Entity, derived: bool) -> Steps {
-        let navigations = if self.style.metadata == json::Metadata::Full { self.links.navigations(entity) } else { Vec::new() };
+        let navigations =
+            if self.style.metadata == json::Metadata::Full { self.links.navigations(entity) } else { Vec::new() };
         let identity = Identity { entity, set: self.links.set(entity), navigations: &navigations, derived };
         Steps::compile(level, identity, self.style)
     }
@@ -227,7 +231,8 @@ impl Run<'_> {
 
     fn property(&self, plan: &Plan, raw: bool, conn: &mut Conn, sink: &mut Sink) -> Result<u64, RunError> {
         let steps = Steps::compile_value(&plan.level, self.style);
-        let mut value = Property { plan, raw, steps: &steps, style: self.style, text: Vec::new(), found: false, null: false };
+        let mut value =
+            Property { plan, raw, steps: &steps, style: self.style, text: Vec::new(), found: false, null: false };
         conn.for_each(&plan.level.statement(), &mut value)?;
         if !value.found {
             return Err(not_found());
@@ -314,7 +319,14 @@ impl Run<'_> {
     }
 
     /// `"Nav@odata.count":2,"Nav":[…],"Nav@odata.nextLink":"…"`
-    fn fill(&self, owner: &'static Entity, child: &Child, hole: &Hole, filled: &Filled, sink: &mut Sink) -> Result<(), RunError> {
+    fn fill(
+        &self,
+        owner: &'static Entity,
+        child: &Child,
+        hole: &Hole,
+        filled: &Filled,
+        sink: &mut Sink,
+    ) -> Result<(), RunError> {
         let name = child.nav.name;
         if child.is_counted() {
             let n = hole.key.and_then(|key| filled.counts.get(&key)).copied().unwrap_or(0);

@@ -50,10 +50,22 @@ pub struct Steps {
 #[derive(Debug)]
 enum Step {
     Literal(Box<[u8]>),
-    Value { column: usize, ty: Edm, sql: Type },
+    Value {
+        column: usize,
+        ty: Edm,
+        sql: Type,
+    },
     /// Where the column is null: writes null and goes on behind the object.
-    Open { column: usize, sql: Type, end: usize },
-    Hole { child: usize, key: usize, path: String },
+    Open {
+        column: usize,
+        sql: Type,
+        end: usize,
+    },
+    Hole {
+        child: usize,
+        key: usize,
+        path: String,
+    },
     /// The key of the row's entity as it stands in a URL.
     Key(Vec<(usize, Edm)>),
 }
@@ -114,7 +126,13 @@ impl Steps {
     }
 
     /// Writes one row; collections leave holes.
-    pub fn row(&self, row: &impl Fields, style: &Style, out: &mut Vec<u8>, holes: &mut Vec<Hole>) -> Result<(), DbError> {
+    pub fn row(
+        &self,
+        row: &impl Fields,
+        style: &Style,
+        out: &mut Vec<u8>,
+        holes: &mut Vec<Hole>,
+    ) -> Result<(), DbError> {
         let mut at = 0;
         let mut owner: Option<String> = None;
         while let Some(step) = self.steps.get(at) {
@@ -153,7 +171,10 @@ impl Steps {
     }
 
     fn key_columns(&self) -> &[(usize, Edm)] {
-        self.steps.iter().find_map(|s| if let Step::Key(columns) = s { Some(columns.as_slice()) } else { None }).unwrap_or(&[])
+        self.steps
+            .iter()
+            .find_map(|s| if let Step::Key(columns) = s { Some(columns.as_slice()) } else { None })
+            .unwrap_or(&[])
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod csv;
 pub mod json;
+pub mod ndjson;
+pub mod text;
 pub mod xlsx;
 
 use std::sync::Arc;

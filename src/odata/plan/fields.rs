@@ -151,7 +151,19 @@ impl Planner<'_> {
         let paged = options.top.is_none_or(|top| top > page_size);
         let level = Level { select, types: gathered.columns.types, fields, children: gathered.children, key };
         let skip = options.skip.unwrap_or(0);
-        Child { nav, level, parent, link, order, skip, limit, paged, counted, span: options.span.clone() }
+        Child {
+            nav,
+            level,
+            parent,
+            link,
+            order,
+            skip,
+            limit,
+            top: options.top,
+            paged,
+            counted,
+            span: options.span.clone(),
+        }
     }
 
     /// The key properties, where links of this level's entities may be written.

@@ -69,18 +69,9 @@ pub enum Field {
     /// `dynamic`: no declaration gives the type (an aggregate, a custom field).
     Value { name: Arc<str>, column: usize, ty: Edm, dynamic: bool },
     /// Null where the presence column is null.
-    Object {
-        name: Arc<str>,
-        presence: Option<usize>,
-        fields: Vec<Field>,
-        of: ObjectOf,
-    },
+    Object { name: Arc<str>, presence: Option<usize>, fields: Vec<Field>, of: ObjectOf },
     /// An expanded collection: child *n*, by the key in `key`.
-    Many {
-        name: &'static str,
-        child: usize,
-        key: usize,
-    },
+    Many { name: &'static str, child: usize, key: usize },
 }
 
 /// Where an object comes from; `metadata=full` names its type.
@@ -109,6 +100,8 @@ pub struct Child {
     skip: u64,
     /// Rows a parent: `$top` of the expand item or the nested page size.
     pub limit: u64,
+    /// `$top` of the expand item.
+    pub top: Option<u64>,
     /// Whether more rows than `limit` are announced by a next link.
     pub paged: bool,
     counted: Option<Select>,

@@ -1,0 +1,159 @@
+//! Addresses in answers: next links that repeat the whole request, and those of expanded collections.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::bound::{Leaf, Resource, Step, Target};
+use super::plan::Child;
+use super::url::Pair;
+
+/// What a query value may hold as it is. Quotes and blanks are written encoded, `$` and parentheses for the reader's sake
+/// are not.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'$')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b',')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'*');
+
+/// The address of a request: service root, path and options.
+pub(super) struct Address {
+    root: String,
+    path: String,
+    options: Vec<Pair>,
+}
+
+impl Address {
+    /// `path` is percent-encoded, `options` are decoded.
+    pub fn new(root: &str, path: &str, options: Vec<Pair>) -> Address {
+        let path = path.trim_matches('/');
+        let path = path.strip_suffix("/$query").or_else(|| path.strip_suffix("/%24query")).unwrap_or(path);
+        Address { root: root.to_owned(), path: path.to_owned(), options }
+    }
+
+    /// What a skip token is bound to: path and options but for the token itself.
+    pub fn binding(&self) -> String {
+        let options: Vec<String> = self
+            .options
+            .iter()
+            .filter(|(name, _)| !is(name, "skiptoken"))
+            .map(|(name, value)| format!("{}={value}", name.trim_start_matches('$').to_ascii_lowercase()))
+            .collect();
+        format!("{}?{}", self.path, options.join("&"))
+    }
+
+    pub fn next(&self, token: &str) -> String {
+        let kept = self.options.iter().filter(|(name, _)| !is(name, "skiptoken"));
+        let mut query: Vec<String> = kept.map(|(name, value)| pair(name, value)).collect();
+        query.push(format!("$skiptoken={token}"));
+        format!("{}{}?{}", self.root, self.path, query.join("&"))
+    }
+
+    /// The rows of an expanded collection from `skip` on: the item's own options as those of a request.
+    pub fn nested(&self, path: &str, child: &Child, skip: u64) -> String {
+        let expand = self.options.iter().find(|(name, _)| is(name, "expand")).map_or("", |(_, value)| value);
+        let item: String = expand.chars().skip(child.span.start).take(child.span.len()).collect();
+        let inside = item.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map_or("", |(inside, _)| inside);
+        let mut query = Vec::new();
+        for option in split_outside(inside) {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            if is(name.trim(), "skip") || is(name.trim(), "top") || is(name.trim(), "count") {
+                continue;
+            }
+            query.push(pair(name.trim(), value));
+        }
+        if let Some(top) = child.top {
+            query.push(format!("$top={}", top.saturating_sub(child.limit)));
+        }
+        // Extension parameters narrow the members too.
+        let custom = self.options.iter().filter(|(name, _)| !name.starts_with('$') && !is_system(name));
+        query.extend(custom.map(|(name, value)| pair(name, value)));
+        query.push(format!("$skip={skip}"));
+        format!("{}{path}?{}", self.root, query.join("&"))
+    }
+
+    /// The set as the request wrote it.
+    pub fn set(&self) -> &str {
+        self.path.split(['/', '(']).next().unwrap_or_default()
+    }
+}
+
+fn pair(name: &str, value: &str) -> String {
+    format!("{}={}", utf8_percent_encode(name, QUERY), utf8_percent_encode(value, QUERY))
+}
+
+fn is(name: &str, option: &str) -> bool {
+    name.strip_prefix('$').unwrap_or(name).eq_ignore_ascii_case(option)
+}
+
+fn is_system(name: &str) -> bool {
+    const SYSTEM: [&str; 11] =
+        ["filter", "select", "expand", "orderby", "top", "skip", "count", "apply", "search", "compute", "skiptoken"];
+    SYSTEM.iter().any(|known| is(name, known)) || is(name, "format")
+}
+
+/// Splits at semicolons outside quotes and parentheses.
+fn split_outside(text: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut depth, mut quoted) = (Vec::new(), 0, 0usize, false);
+    for (n, c) in text.char_indices() {
+        match c {
+            '\'' => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => depth = depth.saturating_sub(1),
+            ';' if !quoted && depth == 0 => {
+                parts.push(&text[start..n]);
+                start = n + 1;
+            }
+            _ => {}
+        }
+    }
+    if start < text.len() {
+        parts.push(&text[start..]);
+    }
+    parts
+}
+
+/// `workItems(42)/System_Title`: the context of a property.
+pub(super) fn unescaped_path(resource: &Resource) -> String {
+    let mut path = resource.set.name.to_owned();
+    for hop in &resource.hops {
+        if let Some(key) = &hop.key {
+            let values: Vec<String> = key.iter().map(|(_, value)| literal(value)).collect();
+            path.push_str(&format!("({})", values.join(",")));
+        }
+        if let Some(nav) = hop.nav {
+            path.push('/');
+            path.push_str(nav.name);
+        }
+    }
+    if let Target::Property { steps, leaf, .. } = &resource.target {
+        for name in steps.iter().map(Step::name) {
+            path.push('/');
+            path.push_str(name);
+        }
+        path.push('/');
+        path.push_str(match leaf {
+            Leaf::Prop(prop) => prop.name,
+            Leaf::Complex(complex) => complex.name,
+            Leaf::Dynamic(field) => &field.name,
+        });
+    }
+    path
+}
+
+fn literal(value: &super::bound::Expr) -> String {
+    use super::bound::Kind;
+    use crate::sql::Value;
+    match &value.kind {
+        Kind::Literal(Value::Int64(n)) => n.to_string(),
+        Kind::Literal(Value::Guid(guid)) => guid.to_string(),
+        Kind::Literal(Value::Text(text)) => format!("'{}'", text.replace('\'', "''")),
+        _ => String::new(),
+    }
+}
