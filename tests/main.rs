@@ -3,5 +3,6 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the rooms")]
 
 mod backend;
+mod cli;
 mod db;
 mod odata_grammar;
