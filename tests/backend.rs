@@ -1,20 +1,43 @@
 //! Databases to test against: a SQLite file of its own, or a database of its own on the PostgreSQL that
 //! `TIMELEDGER_TEST_POSTGRES` names (`tests/run` starts one). Each goes with its [`Database`].
 
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use diesel::connection::SimpleConnection;
 use timeledger::db::{Conn, DatabaseUrl, Role, migrate};
 use timeledger::on;
 
+use crate::support::program;
+
 /// Which back end a test runs on; a test runs on each of [`BACKENDS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Backend {
     Sqlite,
     Postgres,
 }
 
 pub const BACKENDS: [Backend; 2] = [Backend::Sqlite, Backend::Postgres];
+
+/// Runs a test on both.
+pub fn for_each_backend(mut test: impl FnMut(Backend)) {
+    BACKENDS.into_iter().for_each(|backend| test(backend));
+}
+
+/// A file of `fixtures/load/`, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fixture(pub &'static str);
+
+impl Fixture {
+    /// A few people of every role, their logs, a tree of work items, budgets.
+    pub const SMALL: Fixture = Fixture("small");
+
+    fn path(self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load").join(self.0).with_extension("json")
+    }
+}
 
 /// A database that is removed at the end of the test.
 pub struct Database {
@@ -38,8 +61,12 @@ impl Database {
                 let path = folder.path().join("timeledger.db");
                 (format!("sqlite:{}", path.display()), Removal::Folder { _folder: folder })
             }
-            Backend::Postgres => create_on_server(),
+            Backend::Postgres => create_on_server("TEMPLATE template0 ENCODING 'UTF8'"),
         };
+        Database::of((text, removal))
+    }
+
+    fn of((text, removal): (String, Removal)) -> Database {
         let url = text.parse().expect("a database URL");
         Database { url, text, _gone_with_us: removal }
     }
@@ -51,18 +78,43 @@ impl Database {
         database
     }
 
+    /// A database with a fixture: loaded once a process by `timeledger load`, then copied.
+    pub fn loaded(backend: Backend, fixture: Fixture) -> Database {
+        static TEMPLATES: LazyLock<Mutex<HashMap<(Backend, Fixture), Database>>> = LazyLock::new(Mutex::default);
+        let mut templates = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
+        let template = templates.entry((backend, fixture)).or_insert_with(|| {
+            let database = Database::empty(backend);
+            let file = fixture.path();
+            program::run(&["load", "--database", &database.text, file.to_str().expect("a path in UTF-8")]);
+            database
+        });
+        template.copied()
+    }
+
+    fn copied(&self) -> Database {
+        match (&self.url, &self._gone_with_us) {
+            (DatabaseUrl::Sqlite(path), _) => {
+                let copy = Database::empty(Backend::Sqlite);
+                std::fs::copy(path, copy.text.trim_start_matches("sqlite:")).expect("the file is copied");
+                copy
+            }
+            (_, Removal::Drop { name, .. }) => Database::of(create_on_server(&format!("TEMPLATE {name}"))),
+            (_, Removal::Folder { .. }) => unreachable!("a folder holds a SQLite file"),
+        }
+    }
+
     pub fn connect(&self, role: Role) -> Conn {
         Conn::open(&self.url, role).unwrap_or_else(|e| panic!("{}: {e}", self.text))
     }
 }
 
-fn create_on_server() -> (String, Removal) {
+fn create_on_server(options: &str) -> (String, Removal) {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let server = std::env::var("TIMELEDGER_TEST_POSTGRES").unwrap_or_else(|_| {
         panic!("TIMELEDGER_TEST_POSTGRES must name a PostgreSQL where databases may be made; tests/run starts one")
     });
     let name = format!("timeledger_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    administer(&server, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
+    administer(&server, &format!("CREATE DATABASE {name} {options}"));
     (with_database(&server, &name), Removal::Drop { server, name })
 }
 

@@ -5,4 +5,6 @@
 mod backend;
 mod cli;
 mod db;
+mod house;
 mod odata_grammar;
+mod support;

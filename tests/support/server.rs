@@ -1,0 +1,138 @@
+//! Servers: `timeledger serve` on a database with a fixture, as a process of its own.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::http::{Reply, Request};
+use super::program;
+use crate::backend::{Backend, Database, Fixture};
+
+/// A running server. It ends with this value, or with the test process, however that ends.
+pub struct Server {
+    pub address: SocketAddr,
+    pub database: Database,
+    tokens: Mutex<HashMap<String, String>>,
+    /// A shell that waits for the end of its standard input, and then for that of the server.
+    keeper: Child,
+}
+
+impl Server {
+    pub fn start(database: Database) -> Server {
+        Server::start_with(database, &[])
+    }
+
+    /// With further variables of the environment, such as `TIMELEDGER_ODATA__PAGE_SIZE`.
+    pub fn start_with(database: Database, environment: &[(&str, &str)]) -> Server {
+        let address = free_address();
+        let listen = address.to_string();
+        let serve = program::timeledger(&["serve", "--database", &database.text, "--listen", &listen]);
+        let log = log_file(address.port());
+        let mut keeper = std::process::Command::new("sh");
+        keeper
+            .args(["-c", r#""$@" & server=$!; cat >/dev/null; kill -TERM $server; wait $server"#, "sh"])
+            .arg(serve.get_program())
+            .args(serve.get_args())
+            .envs(environment.iter().copied())
+            .current_dir(env!("CARGO_TARGET_TMPDIR"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).expect("a log file"));
+        for (name, value) in serve.get_envs() {
+            if value.is_none() {
+                keeper.env_remove(name);
+            }
+        }
+        let keeper = keeper.spawn().expect("sh starts");
+        let server = Server { address, database, tokens: Mutex::default(), keeper };
+        server.wait_until_ready(&log);
+        server
+    }
+
+    /// The server of a fixture that tests which only read share.
+    pub fn shared(backend: Backend, fixture: Fixture) -> &'static Server {
+        static SERVERS: LazyLock<Mutex<HashMap<(Backend, Fixture), &'static Server>>> = LazyLock::new(Mutex::default);
+        let mut servers = lock(&SERVERS);
+        servers
+            .entry((backend, fixture))
+            .or_insert_with(|| Box::leak(Box::new(Server::start(Database::loaded(backend, fixture)))))
+    }
+
+    fn wait_until_ready(&self, log: &PathBuf) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < until {
+            if Request::get("/health/ready").try_send(self.address).is_ok_and(|reply| reply.status == 200) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("no server after 60 s: {}", std::fs::read_to_string(log).unwrap_or_default());
+    }
+
+    /// A token of the person with this unique name.
+    pub fn token(&self, user: &str) -> String {
+        let mut tokens = lock(&self.tokens);
+        let made = || {
+            let made = program::run(&["token", "create", "--database", &self.database.text, "--user", user]);
+            made.trim_end().to_owned()
+        };
+        tokens.entry(user.to_owned()).or_insert_with(made).clone()
+    }
+
+    /// `GET` as that person; the target may hold blanks.
+    pub fn get(&self, user: &str, target: &str) -> Reply {
+        self.send(user, Request::get(target))
+    }
+
+    pub fn send(&self, user: &str, request: Request) -> Reply {
+        request.bearer(&self.token(user)).send(self.address)
+    }
+
+    /// Rows of all pages, and how many pages there were.
+    pub fn walk(&self, user: &str, target: &str) -> (Vec<serde_json::Value>, usize) {
+        let mut rows = Vec::new();
+        let mut next = Some(target.to_owned());
+        let mut pages = 0;
+        while let Some(target) = next {
+            let reply = self.get(user, &target);
+            assert_eq!(reply.status, 200, "{target}: {}", reply.text());
+            let mut body = reply.json();
+            rows.append(body["value"].as_array_mut().unwrap_or_else(|| panic!("{target}: no rows")));
+            next = body["@odata.nextLink"].as_str().map(|link| path_of(link).to_owned());
+            pages += 1;
+            assert!(pages < 10_000, "the walk does not end");
+        }
+        (rows, pages)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+/// Path and query of an absolute link.
+pub fn path_of(link: &str) -> &str {
+    let after = link.find("://").map_or(0, |at| at + 3);
+    link[after..].find('/').map_or(link, |at| &link[after + at..])
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    listener.local_addr().expect("an address")
+}
+
+fn log_file(port: u16) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{port}.log"))
+}
+
+/// A test that failed with the lock in its hand does not fail the others.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
