@@ -8,11 +8,13 @@ mod basic;
 mod bearer;
 mod door;
 mod issue;
+mod keys;
 mod lookup;
 pub mod tokens;
 
 pub use door::{Door, Use, write_uses};
 pub use issue::{Token, TokenError, create, list, revoke};
+pub use keys::key;
 pub use lookup::{Admitted, lookup};
 pub use tokens::{Digest, Scopes};
 

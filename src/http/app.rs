@@ -129,12 +129,21 @@ async fn nothing() -> Result<HttpResponse, Problem> {
     Err(Problem::not_found())
 }
 
-/// Serves on a listener until SIGTERM or SIGINT; then takes no more, and lets what runs end.
+/// Serves on a listener until SIGTERM or SIGINT.
 pub async fn serve(app: App, listener: TcpListener) -> io::Result<()> {
+    let stop = stop_signal()?;
+    serve_until(app, listener, stop).await
+}
+
+/// Serves on a listener until it is told to stop; then takes no more requests, and lets what runs end.
+pub async fn serve_until(
+    app: App,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let app = Data::new(app);
     let server = app.config.server.clone();
     let shared = app.clone();
-    let stop = stop_signal()?;
     let factory = move || {
         let config = &shared.config;
         actix_web::App::new()

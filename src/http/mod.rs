@@ -10,7 +10,7 @@ pub mod problem;
 mod public;
 mod reader;
 
-pub use app::{App, serve};
+pub use app::{App, serve, serve_until};
 pub use middleware::{RequestId, RoutePattern};
 pub use problem::Problem;
 pub use public::PublicUrl;
