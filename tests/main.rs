@@ -4,6 +4,7 @@
 
 mod backend;
 mod cli;
+mod contract;
 mod db;
 mod house;
 mod odata_grammar;
