@@ -10,8 +10,10 @@ use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::web::{self, Data, PayloadConfig, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Resource, Responder};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::OnceCell;
 
 use super::concurrency::Concurrency;
+use super::fields::KnownFields;
 use super::problem::Problem;
 use super::{assets, health, middleware};
 use crate::auth::{self, Door};
@@ -19,9 +21,12 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Network};
 use crate::db::{Db, DbError};
 use crate::odata::limits::Limits;
+use crate::odata::skiptoken::Sealer;
 use crate::telemetry::Metrics;
 
 /// Seconds between two writes of when tokens were last used (AU-17).
+/// The name of the key of next links among the secrets.
+const NEXT_LINKS: &str = "next-links";
 const USES_EVERY: Duration = Duration::from_secs(300);
 
 /// What every handler shares: `app: web::Data<App>`.
@@ -33,6 +38,8 @@ pub struct App {
     pub limits: Limits,
     pub door: Door,
     pub concurrency: Concurrency,
+    pub(super) fields: KnownFields,
+    sealer: OnceCell<Sealer>,
     trusted: Vec<Network>,
 }
 
@@ -48,6 +55,8 @@ impl App {
             limits: limits(&config.odata),
             concurrency: Concurrency::new(config.odata.max_concurrent),
             trusted: config.trusted_proxies(),
+            fields: KnownFields::default(),
+            sealer: OnceCell::new(),
             door: Door::default(),
             config,
             db,
@@ -63,6 +72,13 @@ impl App {
     pub(super) fn of(request: &HttpRequest) -> Data<App> {
         #[expect(clippy::expect_used, reason = "`routes` stands beside `app_data` in `serve`")]
         request.app_data::<Data<App>>().expect("App is among the data of the server").clone()
+    }
+
+    /// Seals next links, under a key that is kept with the data.
+    pub(super) async fn sealer(&self) -> Result<Sealer, DbError> {
+        let key = || self.db.write(|tx| auth::key(tx, NEXT_LINKS));
+        let sealer = self.sealer.get_or_try_init(|| async { Ok::<_, DbError>(Sealer::new(key().await?)) }).await?;
+        Ok(sealer.clone())
     }
 
     /// Whether what this proxy says of its client is believed.
@@ -108,6 +124,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(read_only("/health/ready", health::ready))
         .service(read_only("/metrics", health::metrics))
         .service(read_only("/version", health::version))
+        .configure(super::odata::configure)
         .default_service(web::to(nothing));
 }
 

@@ -1,0 +1,209 @@
+//! The reporting API: `/api/odata/v{version}/…`, also behind a collection (contract §1, §3).
+//!
+//! In: any address of it, by GET, HEAD or POST `…/$query`. Out: JSON, a file, metadata, or an error in OData's envelope.
+//! The walk is that of ARCHITECTURE.md, "Walk of a GET".
+
+mod negotiate;
+mod reply;
+mod request;
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::{App, Problem, PublicUrl, Reader};
+use crate::db::{DbError, Failure};
+use crate::odata::csdl;
+use crate::odata::edm::{Field, Model};
+use crate::odata::run::RunError;
+use crate::odata::service::{self, Prepared};
+use crate::odata::{Code, ODataError, parse};
+use crate::policy::Caller;
+use crate::{entities, odata};
+
+use request::Asked;
+
+const METHODS: &str = "GET, HEAD, OPTIONS";
+
+/// Routes of everything below `/api/`; what is not the reporting API's is not found.
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(
+        web::resource("/{api:(?i:api)}/{rest:.*}")
+            .route(web::method(Method::OPTIONS).to(options))
+            .route(web::route().to(read)),
+    );
+}
+
+async fn options() -> HttpResponse {
+    HttpResponse::NoContent().insert_header(("Allow", METHODS)).insert_header(("OData-Version", "4.0")).finish()
+}
+
+/// Any reporting address.
+async fn read(
+    http: HttpRequest,
+    reader: Reader,
+    base: PublicUrl,
+    app: Data<App>,
+    body: Bytes,
+) -> Result<HttpResponse, Problem> {
+    let asked = Asked::of(&http, &base, &app, body)?;
+    let fields = custom_fields(&asked, &app).await?;
+    match answer(&asked, &reader, &app, &fields).await {
+        // The credential changed between its look-up and the job: once more, from the model on (AU-5).
+        Err(JobError::Stale) => {
+            let reader = reader.again().await?;
+            answer(&asked, &reader, &app, &fields).await.map_err(Problem::from)
+        }
+        answered => answered.map_err(Problem::from),
+    }
+}
+
+async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field]) -> Result<HttpResponse, JobError> {
+    let caller = reader.caller();
+    let model = asked.model(caller, fields);
+    if asked.is_root() {
+        parse::parse(&asked.raw(), &app.limits)?;
+        return Ok(reply::document(
+            asked,
+            "application/json",
+            csdl::service::write(&model, &asked.root, asked.protocol),
+        )?);
+    }
+    if asked.is_metadata() {
+        parse::parse(&asked.raw(), &app.limits)?;
+        if asked.wants_json_metadata {
+            return Err(ODataError::not_implemented("$metadata as JSON").into());
+        }
+        let xml = csdl::xml::write(&model, asked.protocol, &app.limits);
+        return Ok(reply::document(asked, "application/xml", xml)?);
+    }
+    let began = std::time::Instant::now();
+    let prepared = Arc::new(prepare(asked, caller, &model, app).await?);
+    let planned = began.elapsed();
+    let (job, holder, shared) = (Arc::clone(&prepared), reader.clone(), app.clone());
+    let first = app
+        .db
+        .stream(prepared.lane(), move |conn, sink| {
+            conn.snapshot(|conn| {
+                if !holder.still_holds(conn)? {
+                    return Err(JobError::Stale);
+                }
+                let rows = job.run(conn, sink)?;
+                shared.metrics.rows_written(reply::format_name(job.format), rows);
+                Ok(())
+            })
+        })
+        .await;
+    let answered = began.elapsed() - planned;
+    app.metrics.database_took("stream", answered);
+    match first {
+        Ok(first) => Ok(reply::data(asked, &prepared, first, planned, answered)),
+        Err(JobError::Run(RunError::NoContent)) => Ok(reply::no_content(asked)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn prepare(asked: &Asked, caller: &Caller, model: &Model<'_>, app: &Data<App>) -> Result<Prepared, JobError> {
+    let sealer = app.sealer().await?;
+    let page = asked.page.map(|(n, _)| n);
+    let caller_name = caller.user_id.to_string();
+    let setup = service::Setup {
+        model: *model,
+        limits: &app.limits,
+        viewer: caller,
+        me: Some(caller.user_id.into()),
+        caller: &caller_name,
+        now: app.clock.now(),
+        sealer: &sealer,
+        root: &asked.root,
+        format: asked.format,
+        payload_401: asked.protocol == csdl::Protocol::V4_01,
+        page,
+        page_limit: asked.is_v4().then(|| u64::from(app.config.odata.page_size)),
+    };
+    Ok(service::prepare(&asked.raw(), &setup)?)
+}
+
+/// Custom fields are needed where types are open.
+async fn custom_fields(asked: &Asked, app: &Data<App>) -> Result<Arc<Vec<Field>>, Problem> {
+    if !asked.is_v4() {
+        return Ok(Arc::new(Vec::new()));
+    }
+    let now = app.clock.now();
+    if let Some(known) = app.fields.recall(now) {
+        return Ok(known);
+    }
+    let fields = app.db.read(entities::custom_fields).await?;
+    Ok(app.fields.remember(fields, now))
+}
+
+/// Why a job on the database's threads ended.
+#[derive(Debug)]
+enum JobError {
+    /// The caller's credential no longer gives what it gave.
+    Stale,
+    Run(RunError),
+    /// A reply that could not be made.
+    Reply(Box<Problem>),
+}
+
+impl From<DbError> for JobError {
+    fn from(error: DbError) -> JobError {
+        JobError::Run(error.into())
+    }
+}
+
+impl From<RunError> for JobError {
+    fn from(error: RunError) -> JobError {
+        JobError::Run(error)
+    }
+}
+
+impl From<ODataError> for JobError {
+    fn from(error: ODataError) -> JobError {
+        JobError::Run(RunError::Request(error))
+    }
+}
+
+impl From<Problem> for JobError {
+    fn from(problem: Problem) -> JobError {
+        JobError::Reply(Box::new(problem))
+    }
+}
+
+impl Failure for JobError {
+    fn database(&self) -> Option<&DbError> {
+        match self {
+            JobError::Run(error) => error.database(),
+            JobError::Stale | JobError::Reply(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for JobError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            JobError::Stale => f.write_str("the credential has changed"),
+            JobError::Run(RunError::Request(error)) => error.fmt(f),
+            JobError::Run(RunError::NoContent) => f.write_str("no content"),
+            JobError::Run(RunError::Database(error)) => error.fmt(f),
+            JobError::Reply(problem) => problem.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for JobError {}
+
+impl From<JobError> for Problem {
+    fn from(error: JobError) -> Problem {
+        match error {
+            JobError::Run(RunError::Request(error)) => error.into(),
+            JobError::Run(RunError::Database(error)) => error.into(),
+            JobError::Run(RunError::NoContent) => odata::ODataError::new(Code::ResourceNotFound, "It is null.").into(),
+            JobError::Stale => ODataError::new(Code::ServiceUnavailable, "Your rights are changing. Try again.").into(),
+            JobError::Reply(problem) => *problem,
+        }
+    }
+}

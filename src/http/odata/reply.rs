@@ -1,0 +1,151 @@
+//! What is known of an answer → status, headers and body (OD-6, OD-22, OD-23, OD-73, OD-114).
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use sha2::{Digest, Sha256};
+
+use super::JobError;
+use super::request::Asked;
+use crate::db::First;
+use crate::http::Problem;
+use crate::odata::csdl::Protocol;
+use crate::odata::encode::json::Metadata;
+use crate::odata::plan::Answer;
+use crate::odata::service::{Format, Prepared};
+
+const VARY: &str = "Accept, Authorization, OData-MaxVersion, Prefer";
+
+/// The format's word in metrics.
+pub fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Json { .. } => "json",
+        Format::NdJson => "ndjson",
+        Format::Csv => "csv",
+        Format::Xlsx => "xlsx",
+    }
+}
+
+fn builder(asked: &Asked, status: StatusCode) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    let version = match asked.protocol {
+        Protocol::V4_0 => "4.0",
+        Protocol::V4_01 => "4.01",
+    };
+    response.insert_header(("OData-Version", version));
+    response.insert_header((header::VARY, VARY));
+    response.insert_header((header::CACHE_CONTROL, "private, no-cache"));
+    response
+}
+
+/// `$metadata` or the service document: with a strong ETag by content.
+pub fn document(asked: &Asked, kind: &str, text: String) -> Result<HttpResponse, Problem> {
+    let tag = format!("\"{}\"", digest(text.as_bytes()));
+    if let Some(unchanged) = unchanged(asked, &tag) {
+        return Ok(unchanged);
+    }
+    let kind = match kind {
+        "application/json" => json_type(asked, Metadata::Minimal, false),
+        other => other.to_owned(),
+    };
+    let mut response = builder(asked, StatusCode::OK);
+    Ok(response.insert_header((header::CONTENT_TYPE, kind)).insert_header((header::ETAG, tag)).body(text))
+}
+
+pub fn no_content(asked: &Asked) -> HttpResponse {
+    builder(asked, StatusCode::NO_CONTENT).finish()
+}
+
+/// Rows: whole with a length, or a stream.
+pub fn data(
+    asked: &Asked,
+    prepared: &Prepared,
+    first: First<JobError>,
+    planned: Duration,
+    answered: Duration,
+) -> HttpResponse {
+    let mut response = builder(asked, StatusCode::OK);
+    response.insert_header((header::CONTENT_TYPE, content_type(asked, prepared)));
+    if let (Some((_, name)), Some(size)) = (asked.page, prepared.page_applied) {
+        response.insert_header(("Preference-Applied", format!("{name}={size}")));
+    }
+    if let Some(name) = file_name(prepared) {
+        response.insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")));
+    }
+    let millis = |d: Duration| d.as_secs_f64() * 1_000.0;
+    response
+        .insert_header(("Server-Timing", format!("plan;dur={:.2}, db;dur={:.2}", millis(planned), millis(answered))));
+    match first {
+        First::Whole(bytes) => {
+            if let Answer::Entity { .. } = prepared.plan.answer {
+                let tag = format!("W/\"{}\"", digest(&bytes));
+                if let Some(unchanged) = unchanged(asked, &tag) {
+                    return unchanged;
+                }
+                response.insert_header((header::ETAG, tag));
+            }
+            response.body(bytes)
+        }
+        First::More(bytes, rest) => {
+            let rest = rest.map(|chunk| chunk.map_err(|error| actix_web::Error::from(Problem::from(error))));
+            response.streaming(stream::once(async { Ok::<Bytes, actix_web::Error>(bytes) }).chain(rest))
+        }
+    }
+}
+
+fn unchanged(asked: &Asked, tag: &str) -> Option<HttpResponse> {
+    let known = asked.none_match.as_deref()?;
+    let weak = |t: &str| t.trim().trim_start_matches("W/").to_owned();
+    let same = known.trim() == "*" || known.split(',').any(|t| weak(t) == weak(tag));
+    same.then(|| builder(asked, StatusCode::NOT_MODIFIED).insert_header((header::ETAG, tag)).finish())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(16).map(|b| format!("{b:02x}")).collect()
+}
+
+fn content_type(asked: &Asked, prepared: &Prepared) -> String {
+    if prepared.is_text() {
+        return "text/plain;charset=utf-8".to_owned();
+    }
+    match prepared.format {
+        Format::Json { metadata, ieee754 } => json_type(asked, metadata, ieee754),
+        Format::NdJson => "application/x-ndjson;charset=utf-8".to_owned(),
+        Format::Csv => "text/csv;charset=utf-8;header=present".to_owned(),
+        Format::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet".to_owned(),
+    }
+}
+
+/// OD-73; v3.x writes blanks behind the semicolons as the contract does (§0.10).
+fn json_type(asked: &Asked, metadata: Metadata, ieee754: bool) -> String {
+    let level = match metadata {
+        Metadata::Minimal => "minimal",
+        Metadata::Full => "full",
+        Metadata::None => "none",
+    };
+    let prefix = match asked.protocol {
+        Protocol::V4_0 => "odata.",
+        Protocol::V4_01 => "",
+    };
+    let mut parts =
+        vec!["application/json".to_owned(), format!("{prefix}metadata={level}"), format!("{prefix}streaming=true")];
+    if ieee754 {
+        parts.push("IEEE754Compatible=true".to_owned());
+    }
+    parts.push("charset=utf-8".to_owned());
+    parts.join(if asked.is_v4() { ";" } else { "; " })
+}
+
+fn file_name(prepared: &Prepared) -> Option<String> {
+    let extension = match prepared.format {
+        Format::Json { .. } => return None,
+        Format::NdJson => "ndjson",
+        Format::Csv => "csv",
+        Format::Xlsx => "xlsx",
+    };
+    (!prepared.is_text()).then(|| format!("{}.{extension}", prepared.plan.entity.name))
+}

@@ -1,0 +1,161 @@
+//! An HTTP request → what it asks of the reporting API: version, path, options, form.
+
+use actix_web::HttpRequest;
+use actix_web::http::{Method, header};
+use actix_web::web::Bytes;
+
+use super::super::address::{Address, Api};
+use super::super::{App, Problem, PublicUrl, RoutePattern};
+use super::negotiate;
+use crate::entities;
+use crate::odata::csdl::Protocol;
+use crate::odata::edm::{Field, Model, Schema, Version};
+use crate::odata::parse::{self, Body, RawRequest};
+use crate::odata::service::Format;
+use crate::odata::{Code, ODataError};
+use crate::policy::Caller;
+
+/// The model of an address without a version (contract §1).
+const NEWEST_STABLE: &str = "v3.2";
+
+/// What a request asks.
+pub struct Asked {
+    schema: &'static Schema,
+    version: Version,
+    /// Absolute service root with its slash.
+    pub root: String,
+    path: String,
+    query: String,
+    body: Option<Bytes>,
+    body_is_json: bool,
+    pub protocol: Protocol,
+    pub format: Format,
+    pub wants_json_metadata: bool,
+    /// The preferred page size and the name under which it came.
+    pub page: Option<(u64, &'static str)>,
+    /// `If-None-Match`, for answers that have an ETag.
+    pub none_match: Option<String>,
+}
+
+impl Asked {
+    pub fn of(http: &HttpRequest, base: &PublicUrl, app: &App, body: Bytes) -> Result<Asked, Problem> {
+        let address = Address::of(http.path()).filter(|a| a.api == Api::OData).ok_or_else(Problem::not_found)?;
+        if !address.collection_is_known(&app.config.server.organizations) {
+            return Err(Problem::not_found());
+        }
+        let rest = address.rest.strip_prefix('/').unwrap_or(address.rest);
+        let (segment, after) = rest.split_once('/').unwrap_or((rest, ""));
+        let (schema, version, root, path) = match entities::schema_for(segment) {
+            Some((schema, version)) => {
+                (schema, version, format!("{}{}/{segment}/", base.0, address.root), after.to_owned())
+            }
+            None if looks_like_version(segment) => return Err(Problem::not_found()),
+            None => {
+                let (schema, version) = entities::schema_for(NEWEST_STABLE).ok_or_else(Problem::not_found)?;
+                (schema, version, format!("{}{}/", base.0, address.root), rest.to_owned())
+            }
+        };
+        let is_query = path
+            .trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .is_some_and(|last| last.eq_ignore_ascii_case("$query") || last.eq_ignore_ascii_case("%24query"));
+        check_method(http.method(), is_query)?;
+        if super::negotiate::text(http.headers(), "odata-isolation").is_some_and(|v| v.eq_ignore_ascii_case("snapshot"))
+        {
+            let message =
+                "Pages are no snapshot. Leave OData-Isolation out: rows that do not change come exactly once.";
+            return Err(ODataError::new(Code::IsolationNotSupported, message).in_option("OData-Isolation").into());
+        }
+        let body_is_json = is_query && json_body(http)?;
+        let mut asked = Asked {
+            schema,
+            version,
+            root,
+            path,
+            query: http.query_string().to_owned(),
+            body: is_query.then_some(body),
+            body_is_json,
+            protocol: negotiate::protocol(http)?,
+            format: Format::Csv,
+            wants_json_metadata: false,
+            page: negotiate::max_page_size(http),
+            none_match: negotiate::text(http.headers(), header::IF_NONE_MATCH.as_str()).map(str::to_owned),
+        };
+        RoutePattern::set(http, asked.pattern());
+        let options = parse::request_options(&asked.raw())?;
+        let format = options.iter().find(|(name, _)| name.trim_start_matches('$').eq_ignore_ascii_case("format"));
+        let format = format.map(|(_, value)| value.as_str());
+        if asked.is_metadata() {
+            asked.wants_json_metadata = negotiate::wants_json_metadata(http, format)?;
+        } else {
+            asked.format = negotiate::format(http, format, !asked.is_v4())?;
+        }
+        Ok(asked)
+    }
+
+    /// The fixed words of the address, for metrics.
+    fn pattern(&self) -> &'static str {
+        if self.is_root() {
+            return "/api/odata/{version}/";
+        }
+        if self.is_metadata() {
+            return "/api/odata/{version}/$metadata";
+        }
+        if self.body.is_some() {
+            return "/api/odata/{version}/{set}/$query";
+        }
+        "/api/odata/{version}/{set}"
+    }
+
+    pub fn raw(&self) -> RawRequest<'_> {
+        let body =
+            self.body.as_ref().map(|bytes| if self.body_is_json { Body::Json(bytes) } else { Body::Text(bytes) });
+        RawRequest { path: &self.path, query: &self.query, body }
+    }
+
+    pub fn model<'a>(&self, caller: &Caller, fields: &'a [Field]) -> Model<'a> {
+        let granted = entities::rights(caller.sees_budgets());
+        Model { schema: self.schema, version: self.version, granted, fields }
+    }
+
+    pub fn is_root(&self) -> bool {
+        self.path.trim_matches('/').is_empty()
+    }
+
+    pub fn is_metadata(&self) -> bool {
+        let path = self.path.trim_matches('/');
+        path.eq_ignore_ascii_case("$metadata") || path.eq_ignore_ascii_case("%24metadata")
+    }
+
+    /// Our own model: pages by configuration, `Accept` in earnest, open types.
+    pub fn is_v4(&self) -> bool {
+        self.schema.annotated
+    }
+}
+
+fn looks_like_version(segment: &str) -> bool {
+    let mut chars = segment.chars();
+    chars.next().is_some_and(|c| c.eq_ignore_ascii_case(&'v')) && chars.next().is_some_and(|c| c.is_ascii_digit())
+}
+
+fn check_method(method: &Method, is_query: bool) -> Result<(), Problem> {
+    match (is_query, method.as_str()) {
+        (false, "GET" | "HEAD") | (true, "POST") => Ok(()),
+        (false, _) => Err(Problem::method_not_allowed(super::METHODS)),
+        (true, _) => Err(Problem::method_not_allowed("POST, OPTIONS")),
+    }
+}
+
+/// Whether the body of a `$query` is JSON; 415 for anything but that and plain text (OD-21).
+fn json_body(http: &HttpRequest) -> Result<bool, Problem> {
+    let kind = negotiate::text(http.headers(), header::CONTENT_TYPE.as_str()).unwrap_or("text/plain");
+    match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "application/json" => Ok(true),
+        "text/plain" | "" => Ok(false),
+        other => {
+            let message = format!("A query in a body is text/plain or application/json, not {other}.");
+            Err(ODataError::new(Code::UnsupportedMediaType, message).in_option("Content-Type").into())
+        }
+    }
+}
