@@ -3,24 +3,22 @@
 use diesel::prelude::*;
 
 use crate::db::tables::secrets;
-use crate::db::{Conn, DbError, Tx};
+use crate::db::{DbError, Tx};
 use crate::on;
 
 /// The key of this name; drawn from the operating system's random source when it is first asked for.
-pub fn key(conn: &mut Conn, name: &str) -> Result<[u8; 32], DbError> {
-    conn.write(|tx| match find(tx, name)? {
-        Some(key) => Ok(key),
-        None => {
-            let mut key = [0u8; 32];
-            getrandom::fill(&mut key).map_err(|error| DbError::Other(format!("no random numbers: {error}")))?;
-            // Another server may have been quicker; the key that is there wins.
-            on!(tx, c => diesel::insert_into(secrets::table)
-                .values((secrets::name.eq(name), secrets::value.eq(key.as_slice())))
-                .on_conflict_do_nothing()
-                .execute(c))?;
-            find(tx, name)?.ok_or(DbError::NotFound)
-        }
-    })
+pub fn key(tx: &mut Tx<'_>, name: &str) -> Result<[u8; 32], DbError> {
+    if let Some(key) = find(tx, name)? {
+        return Ok(key);
+    }
+    let mut key = [0u8; 32];
+    getrandom::fill(&mut key).map_err(|error| DbError::Other(format!("no random numbers: {error}")))?;
+    // Another server may have been quicker; the key that is there wins.
+    on!(tx, c => diesel::insert_into(secrets::table)
+        .values((secrets::name.eq(name), secrets::value.eq(key.as_slice())))
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    find(tx, name)?.ok_or(DbError::NotFound)
 }
 
 fn find(tx: &mut Tx<'_>, name: &str) -> Result<Option<[u8; 32]>, DbError> {
