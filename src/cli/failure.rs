@@ -117,7 +117,10 @@ impl From<PeopleError> for Failure {
         let why = error.to_string();
         let hint = match error {
             PeopleError::Database(error) => return error.into(),
-            PeopleError::Unknown(_) => "`timeledger user list` shows everybody",
+            PeopleError::Unknown(_) => {
+                let hint = "`timeledger user list` shows everybody";
+                return Failure::new(Exit::Failed, "nobody has this name", why, hint);
+            }
             PeopleError::Taken(_) => "`timeledger user role` changes a role",
             PeopleError::BadName => "for example ann@example.com or CORP\\ann",
             PeopleError::LastAdministrator(_) => "make somebody else an administrator first",

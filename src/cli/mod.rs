@@ -9,6 +9,7 @@ pub mod failure;
 mod man;
 mod migrate;
 mod output;
+mod query;
 mod serve;
 mod settings;
 mod token;
@@ -35,6 +36,7 @@ struct Cli {
 enum Command {
     Serve(serve::Serve),
     Doctor(doctor::Doctor),
+    Query(query::Query),
     User(user::User),
     Token(token::Token),
     Migrate(migrate::Migrate),
@@ -44,8 +46,9 @@ enum Command {
 }
 
 /// The commands as `--help` groups them; each stands in one group.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["serve", "doctor"]),
+    ("Data", &["query"]),
     ("People", &["user", "token"]),
     ("Set-up", &["migrate", "config", "completions", "man"]),
 ];
@@ -100,6 +103,7 @@ impl Cli {
         let config = &self.config;
         match self.command {
             Command::Serve(serve) => serve.run(config),
+            Command::Query(query) => query.run(config),
             Command::User(user) => user.run(config),
             Command::Token(token) => token.run(config),
             Command::Migrate(migrate) => migrate.run(config),

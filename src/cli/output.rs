@@ -19,15 +19,21 @@ pub fn json(value: &impl Serialize) -> Result {
 
 /// Writes rows under a heading; ruled on a terminal, bare columns elsewhere.
 pub fn table<const N: usize>(heading: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> Result {
+    let mut table = grid();
+    table.set_header(heading);
+    table.add_rows(rows);
+    line(table.trim_fmt())
+}
+
+/// An empty table: ruled and as wide as the terminal, or bare columns where there is none.
+pub fn grid() -> Table {
     let mut table = Table::new();
     if io::stdout().is_terminal() {
         table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     } else {
         table.load_style(presets::NOTHING);
     }
-    table.set_header(heading);
-    table.add_rows(rows);
-    line(table.trim_fmt())
+    table
 }
 
 fn written(outcome: io::Result<()>) -> Result {

@@ -3,12 +3,9 @@
 //! Properties, types, sets and their rows stand here and nowhere else; `$metadata`, binding, SQL and the encoders
 //! derive from them. Tables are named here and in `policy`, `domain` and `db` only.
 
-mod custom;
 pub mod ledger;
 pub mod reporting;
 mod time;
-
-pub use custom::custom_fields;
 
 use crate::odata::edm::{EnumType, Right, Schema, Version};
 

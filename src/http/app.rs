@@ -25,8 +25,6 @@ use crate::odata::skiptoken::Sealer;
 use crate::telemetry::Metrics;
 
 /// Seconds between two writes of when tokens were last used (AU-17).
-/// The name of the key of next links among the secrets.
-const NEXT_LINKS: &str = "next-links";
 const USES_EVERY: Duration = Duration::from_secs(300);
 
 /// What every handler shares: `app: web::Data<App>`.
@@ -76,7 +74,7 @@ impl App {
 
     /// Seals next links, under a key that is kept with the data.
     pub(super) async fn sealer(&self) -> Result<Sealer, DbError> {
-        let key = || self.db.write(|tx| auth::key(tx, NEXT_LINKS));
+        let key = || self.db.write(|tx| auth::make_key(tx, auth::NEXT_LINKS));
         let sealer = self.sealer.get_or_try_init(|| async { Ok::<_, DbError>(Sealer::new(key().await?)) }).await?;
         Ok(sealer.clone())
     }
@@ -98,7 +96,8 @@ impl App {
     }
 }
 
-fn limits(knobs: &config::OData) -> Limits {
+/// The limits of a request, as configured.
+pub fn limits(knobs: &config::OData) -> Limits {
     Limits {
         expand_depth: knobs.max_expand_depth,
         expand_breadth: knobs.max_expand_breadth,

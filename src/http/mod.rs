@@ -12,7 +12,8 @@ pub mod problem;
 mod public;
 mod reader;
 
-pub use app::{App, serve, serve_until};
+pub use app::{App, limits, serve, serve_until};
+pub use fields::dynamic_properties;
 pub use middleware::{RequestId, RoutePattern};
 pub use problem::Problem;
 pub use public::PublicUrl;

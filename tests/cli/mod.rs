@@ -3,6 +3,7 @@
 mod config;
 mod help;
 mod people;
+mod query;
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
@@ -21,12 +22,8 @@ pub fn timeledger(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run
 
 /// The program, to be run in a folder without a configuration.
 pub fn program(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_timeledger"));
-    let ours = std::env::vars_os().map(|(name, _)| name);
-    for name in ours.filter(|name| name.to_string_lossy().starts_with("TIMELEDGER_")) {
-        command.env_remove(name);
-    }
-    command.args(arguments).current_dir(std::env::temp_dir()).stdin(Stdio::null());
+    let mut command = crate::support::program::timeledger(&[]);
+    command.args(arguments).stdin(Stdio::null());
     command
 }
 

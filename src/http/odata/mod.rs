@@ -13,15 +13,16 @@ use actix_web::http::Method;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{App, Problem, PublicUrl, Reader};
+use super::{App, Problem, PublicUrl, Reader, dynamic_properties};
 use crate::db::{DbError, Failure};
+use crate::domain::fields;
+use crate::odata;
 use crate::odata::csdl;
 use crate::odata::edm::{Field, Model};
 use crate::odata::run::RunError;
 use crate::odata::service::{self, Prepared};
 use crate::odata::{Code, ODataError, parse};
 use crate::policy::Caller;
-use crate::{entities, odata};
 
 use request::Asked;
 
@@ -135,8 +136,8 @@ async fn custom_fields(asked: &Asked, app: &Data<App>) -> Result<Arc<Vec<Field>>
     if let Some(known) = app.fields.recall(now) {
         return Ok(known);
     }
-    let fields = app.db.read(entities::custom_fields).await?;
-    Ok(app.fields.remember(fields, now))
+    let fields = app.db.read(fields::list).await?;
+    Ok(app.fields.remember(dynamic_properties(fields), now))
 }
 
 /// Why a job on the database's threads ended.
