@@ -1,184 +1,341 @@
-//! Values as text, one form for all encoders (JSON Format §7, ABNF §7). Each function appends and allocates nothing.
+//! Values as text, appended to the chunk being made: the one form that JSON and CSV share (OD-74, OData ABNF 7
+//! `primitiveValue`).
+//!
+//! Nothing is allocated. Dates are of the proleptic Gregorian calendar, as ISO 8601 has it.
 
 use uuid::Uuid;
 
-const DAY: i64 = 86_400_000_000;
+const SECOND: u64 = 1_000_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
 
-pub fn integer(n: i64, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
-}
+const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
+2021222324252627282930313233343536373839\
+4041424344454647484950515253545556575859\
+6061626364656667686970717273747576777879\
+8081828384858687888990919293949596979899";
 
-/// A finite double, in the shortest form that reads back the same; whole numbers without a point, no negative zero.
-pub fn double(n: f64, out: &mut Vec<u8>) {
-    if n == 0.0 {
-        out.push(b'0');
-        return;
-    }
-    if n.fract() == 0.0 && n.abs() < 1e15 {
-        return integer(n as i64, out);
-    }
-    out.extend_from_slice(ryu::Buffer::new().format_finite(n).as_bytes());
-}
-
-/// A decimal carried as an integer of 10^-scale; trailing zeros are left out, and there is never an exponent (OD-70).
-pub fn decimal(n: i64, scale: u8, out: &mut Vec<u8>) {
-    if scale == 0 {
-        return integer(n, out);
-    }
-    if n < 0 {
-        out.push(b'-');
-    }
-    let unit = 10u64.checked_pow(scale.into()).unwrap_or(u64::MAX);
-    let (whole, mut fraction) = (n.unsigned_abs() / unit, n.unsigned_abs() % unit);
-    out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-    if fraction > 0 {
-        let mut digits = usize::from(scale);
-        while fraction % 10 == 0 {
-            fraction /= 10;
-            digits -= 1;
-        }
-        out.push(b'.');
-        padded(fraction, digits, out);
-    }
-}
-
-/// `2024-02-29`
-pub fn day(days: i32, out: &mut Vec<u8>) {
-    let (year, month, day) = civil(days.into());
-    if year < 0 {
-        out.push(b'-');
-    }
-    padded(year.unsigned_abs(), 4, out);
-    out.push(b'-');
-    padded(month, 2, out);
-    out.push(b'-');
-    padded(day, 2, out);
-}
-
-/// `2024-02-29T08:00:00.5Z`, always in UTC (OD-74).
+/// `2025-03-10T09:00:00.25Z` from microseconds since 1970.
+#[inline]
 pub fn instant(micros: i64, out: &mut Vec<u8>) {
-    // Within i32: i64 microseconds span some 584,000 years.
-    day(micros.div_euclid(DAY) as i32, out);
+    let (days, time) = split(micros);
+    date(days, out);
     out.push(b'T');
-    time_of_day(micros.rem_euclid(DAY), out);
+    clock(time, out);
     out.push(b'Z');
 }
 
-/// `08:00:00.5`
-pub fn time_of_day(micros: i64, out: &mut Vec<u8>) {
-    let micros = micros.unsigned_abs();
-    let seconds = micros / 1_000_000;
-    padded(seconds / 3600, 2, out);
-    out.push(b':');
-    padded(seconds / 60 % 60, 2, out);
-    out.push(b':');
-    padded(seconds % 60, 2, out);
-    fraction(micros % 1_000_000, out);
+/// `2025-03-10` from days since 1970.
+#[inline]
+pub fn day(days: i32, out: &mut Vec<u8>) {
+    date(i64::from(days), out);
 }
 
-/// `P1DT2H30M0.5S`; `PT0S` for none.
+/// `09:00:00.25` from microseconds since midnight; a whole day's turn counts for nothing.
+#[inline]
+pub fn time_of_day(micros: i64, out: &mut Vec<u8>) {
+    clock(split(micros).1, out);
+}
+
+/// `P1DT2H0M0.5S` without the parts that are zero; `PT0S` where all are.
 pub fn duration(micros: i64, out: &mut Vec<u8>) {
     if micros < 0 {
         out.push(b'-');
     }
     out.push(b'P');
-    let micros = micros.unsigned_abs();
-    let (days, rest) = (micros / DAY.unsigned_abs(), micros % DAY.unsigned_abs());
-    let part = |n: u64, unit: u8, out: &mut Vec<u8>| {
-        if n > 0 {
-            out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
-            out.push(unit);
-        }
-    };
-    part(days, b'D', out);
-    if rest == 0 && days > 0 {
+    let all = micros.unsigned_abs();
+    if all == 0 {
+        out.extend_from_slice(b"T0S");
+        return;
+    }
+    part(all / DAY, b'D', out);
+    let time = all % DAY;
+    if time == 0 {
         return;
     }
     out.push(b'T');
-    let (seconds, below) = (rest / 1_000_000, rest % 1_000_000);
-    part(seconds / 3600, b'H', out);
-    part(seconds / 60 % 60, b'M', out);
-    let seconds_left = seconds % 60;
-    if seconds_left > 0 || below > 0 || rest == 0 {
-        out.extend_from_slice(itoa::Buffer::new().format(seconds_left).as_bytes());
-        fraction(below, out);
+    part(time / HOUR, b'H', out);
+    part(time / MINUTE % 60, b'M', out);
+    let seconds = time % MINUTE;
+    if seconds != 0 {
+        unsigned(seconds / SECOND, out);
+        fraction(seconds % SECOND, out);
         out.push(b'S');
     }
 }
 
-pub fn guid(guid: Uuid, out: &mut Vec<u8>) {
-    let mut buffer = Uuid::encode_buffer();
-    out.extend_from_slice(guid.as_hyphenated().encode_lower(&mut buffer).as_bytes());
+/// A number of 10^-`scale`, exact: `1.5` for 1500 of scale 3.
+pub fn decimal(value: i64, scale: u8, out: &mut Vec<u8>) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    let mut rest = value.unsigned_abs();
+    let mut scale = usize::from(scale);
+    while scale > 0 && rest.is_multiple_of(10) {
+        rest /= 10;
+        // Zero has no end of zeros.
+        scale = if rest == 0 { 0 } else { scale - 1 };
+    }
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(rest).as_bytes();
+    if scale == 0 {
+        out.extend_from_slice(digits);
+    } else if let Some(whole) = digits.len().checked_sub(scale).filter(|whole| *whole > 0) {
+        out.extend_from_slice(&digits[..whole]);
+        out.push(b'.');
+        out.extend_from_slice(&digits[whole..]);
+    } else {
+        out.extend_from_slice(b"0.");
+        out.resize(out.len() + scale - digits.len(), b'0');
+        out.extend_from_slice(digits);
+    }
 }
 
-/// `.5`, or nothing.
-fn fraction(mut micros: u64, out: &mut Vec<u8>) {
+/// The shortest digits that read back as the same number: `1.5`, `100`, `1e300`; zero has no sign. Infinities and NaN
+/// are the caller's: every format has its own words for them.
+#[inline]
+pub fn double(value: f64, out: &mut Vec<u8>) {
+    let mut buffer = ryu::Buffer::new();
+    // −0 + 0 is 0.
+    let text = buffer.format(value + 0.0);
+    out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
+}
+
+/// `3f2504e0-4f89-11d3-9a0c-0305e82c3301`
+#[inline]
+pub fn guid(value: Uuid, out: &mut Vec<u8>) {
+    let mut buffer = Uuid::encode_buffer();
+    out.extend_from_slice(value.hyphenated().encode_lower(&mut buffer).as_bytes());
+}
+
+#[inline]
+pub fn integer(value: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+#[inline]
+fn unsigned(value: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn part(value: u64, unit: u8, out: &mut Vec<u8>) {
+    if value != 0 {
+        unsigned(value, out);
+        out.push(unit);
+    }
+}
+
+/// Days since 1970, and microseconds into the day.
+#[inline]
+pub(super) fn split(micros: i64) -> (i64, u64) {
+    (micros.div_euclid(DAY as i64), micros.rem_euclid(DAY as i64) as u64)
+}
+
+/// Two digits of a number below 100.
+#[inline]
+fn pair(value: u64) -> [u8; 2] {
+    let at = (value % 100) as usize * 2;
+    [PAIRS[at], PAIRS[at + 1]]
+}
+
+/// `hh:mm:ss` and what there is of a fraction.
+#[inline]
+fn clock(time: u64, out: &mut Vec<u8>) {
+    let ([h1, h2], [m1, m2], [s1, s2]) = (pair(time / HOUR), pair(time / MINUTE % 60), pair(time / SECOND % 60));
+    out.extend_from_slice(&[h1, h2, b':', m1, m2, b':', s1, s2]);
+    fraction(time % SECOND, out);
+}
+
+#[inline]
+fn fraction(micros: u64, out: &mut Vec<u8>) {
     if micros == 0 {
         return;
     }
-    let mut digits = 6;
-    while micros % 10 == 0 {
-        micros /= 10;
-        digits -= 1;
+    let ([a, b], [c, d], [e, f]) = (pair(micros / 10_000), pair(micros / 100), pair(micros));
+    out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
+    let zeros = out.iter().rev().take_while(|digit| **digit == b'0').count();
+    out.truncate(out.len() - zeros);
+}
+
+/// `yyyy-mm-dd`; a year outside 0000..=9999 has its sign and as many digits as it needs.
+#[inline]
+fn date(days: i64, out: &mut Vec<u8>) {
+    let (year, month, day) = civil(days);
+    match u64::try_from(year) {
+        Ok(year @ 0..=9999) => {
+            let ([a, b], [c, d]) = (pair(year / 100), pair(year));
+            out.extend_from_slice(&[a, b, c, d]);
+        }
+        _ => far_year(year, out),
     }
-    out.push(b'.');
-    padded(micros, digits, out);
+    let ([m1, m2], [d1, d2]) = (pair(month), pair(day));
+    out.extend_from_slice(&[b'-', m1, m2, b'-', d1, d2]);
 }
 
-fn padded(n: u64, width: usize, out: &mut Vec<u8>) {
-    let mut buffer = itoa::Buffer::new();
-    let text = buffer.format(n);
-    out.extend(std::iter::repeat_n(b'0', width.saturating_sub(text.len())));
-    out.extend_from_slice(text.as_bytes());
+#[cold]
+fn far_year(year: i64, out: &mut Vec<u8>) {
+    if year < 0 {
+        out.push(b'-');
+    }
+    let year = year.unsigned_abs();
+    for bound in [1000, 100, 10] {
+        if year < bound {
+            out.push(b'0');
+        }
+    }
+    unsigned(year, out);
 }
 
-/// Days since 1970-01-01 → year, month, day of the proleptic Gregorian calendar: eras of 400 years, years from March.
-fn civil(days: i64) -> (i64, u64, u64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097).unsigned_abs();
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = i64::try_from(year_of_era).unwrap_or(0) + era * 400 + i64::from(month <= 2);
-    (year, month, day)
+/// Year, month and day from days since 1970. Counted from 1 March, so that a leap day ends its year; an era is the 400
+/// years after which the calendar repeats (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+#[inline]
+pub(super) fn civil(days: i64) -> (i64, u64, u64) {
+    const FROM_MARCH_OF_YEAR_0: i64 = 719_468;
+    const ERA: i64 = 146_097;
+    let days = days + FROM_MARCH_OF_YEAR_0;
+    let day_of_era = days.rem_euclid(ERA);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + days.div_euclid(ERA) * 400 + i64::from(month <= 2);
+    (year, month as u64, day as u64)
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::Date;
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
         write(&mut out);
-        String::from_utf8(out).unwrap()
+        String::from_utf8(out).expect("ASCII")
     }
 
     #[test]
-    fn values_have_one_form() {
-        assert_eq!(text(|o| day(0, o)), "1970-01-01");
-        assert_eq!(text(|o| day(19_782, o)), "2024-02-29");
-        assert_eq!(text(|o| day(-719_162, o)), "0001-01-01");
-        assert_eq!(text(|o| instant(-1, o)), "1969-12-31T23:59:59.999999Z");
-        assert_eq!(text(|o| instant(1_500_000, o)), "1970-01-01T00:00:01.5Z");
-        assert_eq!(text(|o| duration(0, o)), "PT0S");
-        assert_eq!(text(|o| duration(DAY, o)), "P1D");
-        assert_eq!(text(|o| duration(-5_400_500_000, o)), "-PT1H30M0.5S");
-        assert_eq!(text(|o| decimal(1_500_000, 6, o)), "1.5");
-        assert_eq!(text(|o| decimal(-1, 6, o)), "-0.000001");
-        assert_eq!(text(|o| decimal(3_000_000, 6, o)), "3");
-        assert_eq!(text(|o| double(-0.0, o)), "0");
-        assert_eq!(text(|o| double(100.0, o)), "100");
-        assert_eq!(text(|o| double(0.1, o)), "0.1");
+    fn moments() {
+        for (micros, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+            (1_741_597_200_000_000, "2025-03-10T09:00:00Z"),
+            (1_741_597_200_250_000, "2025-03-10T09:00:00.25Z"),
+            (1_741_597_200_000_001, "2025-03-10T09:00:00.000001Z"),
+            (951_782_400_000_000, "2000-02-29T00:00:00Z"),
+            (-62_135_596_800_000_000, "0001-01-01T00:00:00Z"),
+            (253_402_300_799_999_999, "9999-12-31T23:59:59.999999Z"),
+            (253_402_300_800_000_000, "10000-01-01T00:00:00Z"),
+            (-62_198_755_200_000_000, "-0001-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(written(|out| instant(micros, out)), text);
+        }
+        for micros in [i64::MIN, i64::MAX] {
+            assert!(written(|out| instant(micros, out)).ends_with('Z'));
+        }
+        for days in [i32::MIN, i32::MAX] {
+            assert!(written(|out| day(days, out)).len() > "yyyy-mm-dd".len());
+        }
     }
 
-    proptest::proptest! {
+    #[test]
+    fn times() {
+        for (micros, text) in [
+            (0, "00:00:00"),
+            (43_200_000_000, "12:00:00"),
+            (86_399_999_999, "23:59:59.999999"),
+            (500_000, "00:00:00.5"),
+            (100, "00:00:00.0001"),
+        ] {
+            assert_eq!(written(|out| time_of_day(micros, out)), text);
+        }
+    }
+
+    #[test]
+    fn durations() {
+        for (micros, text) in [
+            (0, "PT0S"),
+            (1, "PT0.000001S"),
+            (3_600_000_000, "PT1H"),
+            (5_400_000_000, "PT1H30M"),
+            (86_400_000_000, "P1D"),
+            (90_061_500_000, "P1DT1H1M1.5S"),
+            (-90_000_000, "-PT1M30S"),
+            (i64::MIN, "-P106751991DT4H54.775808S"),
+        ] {
+            assert_eq!(written(|out| duration(micros, out)), text);
+        }
+    }
+
+    #[test]
+    fn decimals() {
+        for (value, scale, text) in [
+            (0, 0, "0"),
+            (0, 4, "0"),
+            (15_000, 4, "1.5"),
+            (10_000, 4, "1"),
+            (1_000_000, 4, "100"),
+            (5, 4, "0.0005"),
+            (-50, 4, "-0.005"),
+            (-12_345, 2, "-123.45"),
+            (100, 0, "100"),
+            (1, 25, "0.0000000000000000000000001"),
+            (i64::MIN, 6, "-9223372036854.775808"),
+            (i64::MAX, 19, "0.9223372036854775807"),
+        ] {
+            assert_eq!(written(|out| decimal(value, scale, out)), text, "{value} of scale {scale}");
+        }
+    }
+
+    #[test]
+    fn doubles() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (1.5, "1.5"),
+            (100.0, "100"),
+            (0.1, "0.1"),
+            (-2.0, "-2"),
+            (1e300, "1e300"),
+            (5e-324, "5e-324"),
+        ] {
+            assert_eq!(written(|out| double(value, out)), text);
+        }
+    }
+
+    #[test]
+    fn guids_and_integers() {
+        let id = Uuid::from_u128(0x3F25_04E0_4F89_11D3_9A0C_0305_E82C_3301);
+        assert_eq!(written(|out| guid(id, out)), "3f2504e0-4f89-11d3-9a0c-0305e82c3301");
+        assert_eq!(written(|out| integer(i64::MIN, out)), "-9223372036854775808");
+    }
+
+    proptest! {
         #[test]
-        fn days_agree_with_the_calendar(n in -719_162i32..=2_932_896) {
-            let date = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(n)).unwrap();
-            proptest::prop_assert_eq!(text(|o| day(n, o)), date.to_string());
+        fn dates_are_those_of_the_calendar(micros in -62_135_596_800_000_000..=253_402_207_200_999_999_i64) {
+            let moment = jiff::Timestamp::from_microsecond(micros).expect("within its range");
+            prop_assert_eq!(written(|out| instant(micros, out)), moment.to_string());
+            let days = split(micros).0;
+            let date: Date = moment.to_zoned(jiff::tz::TimeZone::UTC).date();
+            prop_assert_eq!(written(|out| day(days as i32, out)), date.to_string());
+        }
+
+        #[test]
+        fn doubles_read_back(value in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
+            let text = written(|out| double(value, out));
+            prop_assert_eq!(text.parse::<f64>().expect("a number"), value);
+            prop_assert!(serde_json::from_str::<serde_json::Number>(&text).is_ok());
+        }
+
+        #[test]
+        fn decimals_are_exact(value: i64, scale in 0..18_u8) {
+            let text = written(|out| decimal(value, scale, out));
+            let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+            let padded = format!("{whole}{part:0<width$}", width = usize::from(scale));
+            prop_assert_eq!(padded.parse::<i64>().expect("the same digits"), value);
         }
     }
 }
