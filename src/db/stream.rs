@@ -33,7 +33,7 @@ pub struct Sink<'a> {
 }
 
 /// The far end of a sink.
-pub trait Out {
+pub trait Out: Send {
     /// Takes a chunk; fails where nobody wants more.
     fn chunk(&mut self, bytes: Vec<u8>) -> Result<(), DbError>;
 }
@@ -80,10 +80,10 @@ impl<'a> Sink<'a> {
 
 /// Runs a job that writes into a file or to standard output.
 pub fn write_to<E: From<DbError>>(
-    file: &mut dyn Write,
+    file: &mut (dyn Write + Send),
     job: impl FnOnce(&mut Sink<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    struct File<'a>(&'a mut dyn Write);
+    struct File<'a>(&'a mut (dyn Write + Send));
 
     impl Out for File<'_> {
         fn chunk(&mut self, bytes: Vec<u8>) -> Result<(), DbError> {

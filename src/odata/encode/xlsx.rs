@@ -10,7 +10,7 @@ use std::path::Path;
 use rust_xlsxwriter::{ColNum, Format, RowNum, Workbook, Worksheet, XlsxError};
 
 use super::csv::present;
-use super::{Encoder, FileColumn, text};
+use super::{Encoder, FileColumn, json};
 use crate::db::{DbError, Fields, Sink};
 use crate::odata::edm::Edm;
 use crate::odata::run::RunError;
@@ -106,7 +106,8 @@ impl Encoder for XlsxEncoder {
             // The header has this column, so that the number fits.
             let at = (self.next_row, n as ColNum);
             let scratch = &mut self.scratch;
-            let written = row.read(column.column, column.ty.sql(), |cell| write(sheet, at, column.ty, cell, scratch))?;
+            let written =
+                row.read(column.column, column.ty.sql(), |cell| write(sheet, at, column.ty, cell, scratch))?;
             self.bytes += written.map_err(broken)?;
         }
         self.next_row += 1;
@@ -216,14 +217,7 @@ fn write(
     if let Some(number) = number {
         return sheet.write_number(row, column, number).map(|_| CELL);
     }
-    match cell {
-        Cell::Int(v) => text::integer(v, scratch),
-        Cell::Double(v) => scratch.extend_from_slice(not_finite(v).as_bytes()),
-        Cell::Instant(v) => text::instant(v.0, scratch),
-        Cell::Day(v) => text::day(v.0, scratch),
-        Cell::Guid(v) => text::guid(v.0, scratch),
-        Cell::Null | Cell::Bool(_) | Cell::Text(_) => {}
-    }
+    json::raw(cell, ty, scratch);
     sheet.write_string(row, column, String::from_utf8_lossy(scratch).as_ref()).map(|_| CELL + scratch.len())
 }
 
@@ -241,16 +235,6 @@ fn serial(days: i64, micros: i64) -> Option<f64> {
         day -= 1;
     }
     (1..END).contains(&day).then(|| day as f64 + micros as f64 / DAY as f64)
-}
-
-fn not_finite(value: f64) -> &'static str {
-    if value.is_nan() {
-        "NaN"
-    } else if value > 0.0 {
-        "INF"
-    } else {
-        "-INF"
-    }
 }
 
 /// A text as a cell can hold it; one that is too long ends with [`CUT`].
