@@ -57,3 +57,23 @@ fn gather(fields: &[Field], prefix: &str, presence: &[usize], out: &mut Vec<File
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::DbError;
+    use crate::sql::{Cell, Type};
+
+    /// A row that no database made.
+    pub(super) struct Cells<'a>(pub(super) &'a [Cell<'a>]);
+
+    impl Fields for Cells<'_> {
+        fn read<T>(&self, index: usize, _: Type, read: impl FnOnce(Cell<'_>) -> T) -> Result<T, DbError> {
+            Ok(read(self.0[index]))
+        }
+    }
+
+    pub(super) fn column(header: &str, column: usize, ty: Edm) -> FileColumn {
+        FileColumn { header: header.into(), column, ty, presence: Vec::new() }
+    }
+}

@@ -257,3 +257,206 @@ fn units(s: &str, bound: usize) -> usize {
         })
         .map_or(s.len(), |(at, _)| at)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::io::{Cursor, Read};
+
+    use calamine::{Data, Reader, Xlsx, open_workbook_from_rs};
+
+    use super::*;
+    use crate::db::write_to;
+    use crate::odata::edm::EnumType;
+    use crate::odata::encode::tests::{Cells, column};
+    use crate::sql::{Day, Guid, Instant};
+
+    static STATE: EnumType = EnumType { name: "State", members: &[("None", 0), ("Billable", 1)] };
+
+    fn book(columns: Vec<FileColumn>, name: &str, rows: &[&[Cell<'_>]]) -> Vec<u8> {
+        let mut file = Vec::new();
+        write_to(&mut file, |sink| {
+            let mut encoder = XlsxEncoder::new(columns, name);
+            encoder.begin(None, sink)?;
+            for row in rows {
+                encoder.row(&Cells(row), sink)?;
+            }
+            encoder.end(sink)
+        })
+        .expect("written");
+        file
+    }
+
+    fn read(file: &[u8], sheet: &str) -> Vec<Vec<Data>> {
+        let mut book: Xlsx<_> = open_workbook_from_rs(Cursor::new(file)).expect("a workbook");
+        let range = book.worksheet_range(sheet).expect("the sheet");
+        range.rows().map(<[Data]>::to_vec).collect()
+    }
+
+    /// One value through a workbook and back.
+    fn back(ty: Edm, cell: Cell<'_>) -> Data {
+        let file = book(vec![column("A", 0, Edm::Int32), column("B", 1, ty)], "S", &[&[Cell::Int(1), cell]]);
+        read(&file, "S")[1][1].clone()
+    }
+
+    fn date(text: &str) -> Cell<'static> {
+        let date: jiff::civil::Date = text.parse().expect("a date");
+        let days = jiff::civil::date(1970, 1, 1).until(date).expect("in range").get_days();
+        Cell::Day(Day(days))
+    }
+
+    fn moment(text: &str) -> Cell<'static> {
+        Cell::Instant(Instant(text.parse::<jiff::Timestamp>().expect("a moment").as_microsecond()))
+    }
+
+    #[test]
+    fn numbers_and_words() {
+        let decimal = Edm::Decimal { precision: 18, scale: 4 };
+        let id = uuid::Uuid::from_u128(0x3F25_04E0_4F89_11D3_9A0C_0305_E82C_3301);
+        for (ty, cell, expected) in [
+            (Edm::Int32, Cell::Int(5400), Data::Float(5400.0)),
+            (Edm::Int64, Cell::Int(1 << 53), Data::Float(9_007_199_254_740_992.0)),
+            (Edm::Int64, Cell::Int((1 << 53) + 1), Data::String("9007199254740993".into())),
+            (decimal, Cell::Int(15_001), Data::Float(1.5001)),
+            (Edm::Double, Cell::Double(-0.1), Data::Float(-0.1)),
+            (Edm::Double, Cell::Double(f64::NEG_INFINITY), Data::String("-INF".into())),
+            (Edm::Double, Cell::Double(f64::NAN), Data::String("NaN".into())),
+            (Edm::Boolean, Cell::Bool(true), Data::Bool(true)),
+            (Edm::Enum(&STATE), Cell::Int(1), Data::String("Billable".into())),
+            (Edm::Enum(&STATE), Cell::Int(9), Data::String("9".into())),
+            (Edm::Guid, Cell::Guid(Guid(id)), Data::String("3f2504e0-4f89-11d3-9a0c-0305e82c3301".into())),
+            (Edm::String, Cell::Text("=HYPERLINK(\"x\")"), Data::String("=HYPERLINK(\"x\")".into())),
+            (Edm::String, Cell::Text("-1"), Data::String("-1".into())),
+            (Edm::String, Cell::Text(" <a> & 'b' "), Data::String(" <a> & 'b' ".into())),
+        ] {
+            assert_eq!(back(ty, cell), expected, "{cell:?}");
+        }
+        let file =
+            book(vec![column("A", 0, Edm::Int32), column("B", 1, Edm::Int32)], "S", &[&[Cell::Int(1), Cell::Null]]);
+        let filled = read(&file, "S")[1].iter().filter(|data| **data != Data::Empty).count();
+        assert_eq!(filled, 1);
+    }
+
+    #[test]
+    fn real_dates() {
+        for (ty, cell, number) in [
+            (Edm::Date, date("1900-01-01"), 1.0),
+            (Edm::Date, date("1900-02-28"), 59.0),
+            (Edm::Date, date("1900-03-01"), 61.0),
+            (Edm::Date, date("2025-03-10"), 45_726.0),
+            (Edm::Date, date("9999-12-31"), 2_958_465.0),
+            (Edm::DateTimeOffset, moment("1970-01-01T12:00:00Z"), 25_569.5),
+            (Edm::DateTimeOffset, moment("1969-12-31T18:00:00Z"), 25_568.75),
+            (Edm::TimeOfDay, Cell::Int(6 * 3_600_000_000), 0.25),
+            (Edm::Duration, Cell::Int(36 * 3_600_000_000), 1.5),
+        ] {
+            match back(ty, cell) {
+                Data::DateTime(value) => assert_eq!(value.as_f64(), number, "{cell:?}"),
+                other => panic!("{cell:?} came back as {other:?}"),
+            }
+        }
+        assert_eq!(back(Edm::Date, date("1899-12-31")), Data::String("1899-12-31".into()));
+        let early = "1899-12-31T23:59:59Z";
+        assert_eq!(back(Edm::DateTimeOffset, moment(early)), Data::String(early.into()));
+        assert_eq!(back(Edm::Date, Cell::Day(Day(2_932_897))), Data::String("10000-01-01".into()));
+    }
+
+    #[test]
+    fn texts_are_cut_where_excel_cuts() {
+        let units = |s: &str| s.encode_utf16().count();
+        let exact = "x".repeat(CELL_UNITS);
+        assert_eq!(cut(&exact), exact);
+        let wide = "ä".repeat(CELL_UNITS);
+        assert_eq!(cut(&wide), wide);
+        for long in ["x".repeat(CELL_UNITS + 1), "𝄞".repeat(CELL_UNITS / 2 + 1), format!("x{}", "𝄞".repeat(20_000))]
+        {
+            let kept = cut(&long);
+            assert!(kept.ends_with(CUT) && units(&kept) <= CELL_UNITS && units(&kept) >= CELL_UNITS - 1);
+            assert!(long.starts_with(kept.trim_end_matches(CUT)));
+            assert_eq!(back(Edm::String, Cell::Text(&long)), Data::String(kept.into_owned()));
+        }
+    }
+
+    #[test]
+    fn sheets_have_names_that_excel_takes() {
+        assert_eq!(sheet_name("workLogs", 1), "workLogs");
+        assert_eq!(sheet_name("workLogs", 2), "workLogs 2");
+        assert_eq!(sheet_name(&"n".repeat(40), 12), format!("{} 12", "n".repeat(28)));
+        assert_eq!(sheet_name("", 1), "Rows");
+        let file = book(vec![column("A", 0, Edm::Int32)], "a/b'c", &[]);
+        assert_eq!(read(&file, "a_b_c"), [[Data::String("A".into())]]);
+    }
+
+    #[test]
+    fn a_sheet_that_is_full_is_followed_by_another() {
+        let mut file = Vec::new();
+        write_to(&mut file, |sink| {
+            let mut encoder = XlsxEncoder::new(vec![column("A", 0, Edm::Int32)], "S");
+            encoder.begin(None, sink)?;
+            // As if so many rows had been written.
+            encoder.next_row = SHEET_ROWS - 1;
+            for n in 1..=3 {
+                encoder.row(&Cells(&[Cell::Int(n)]), sink)?;
+            }
+            encoder.end(sink)
+        })
+        .expect("written");
+        let first = read(&file, "S");
+        assert_eq!(first.len(), SHEET_ROWS as usize);
+        assert_eq!(first.last(), Some(&vec![Data::Float(1.0)]));
+        let header = vec![Data::String("A".into())];
+        assert_eq!(read(&file, "S 2"), [header, vec![Data::Float(2.0)], vec![Data::Float(3.0)]]);
+    }
+
+    #[test]
+    fn the_sheet_is_dressed() {
+        let columns =
+            vec![column("Seconds", 0, Edm::Int32), column("Hours", 1, Edm::Decimal { precision: 18, scale: 4 })];
+        let file = book(columns, "S", &[&[Cell::Int(5400), Cell::Int(15_000)]]);
+        let mut parts: HashMap<String, String> = HashMap::new();
+        let mut archive = zip::ZipArchive::new(Cursor::new(file)).expect("a zip");
+        for n in 0..archive.len() {
+            let mut part = archive.by_index(n).expect("an entry");
+            let mut text = String::new();
+            part.read_to_string(&mut text).expect("XML");
+            parts.insert(part.name().expect("a name").into_owned(), text);
+        }
+        let sheet = &parts["xl/worksheets/sheet1.xml"];
+        assert!(sheet.contains(r#"<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>"#));
+        assert!(sheet.contains(r#"<autoFilter ref="A1:B2"/>"#));
+        let styles = &parts["xl/styles.xml"];
+        for part in [r#"formatCode="0""#, r#"formatCode="0.00""#, "<b/>"] {
+            assert!(styles.contains(part), "{part} is not in {styles}");
+        }
+    }
+
+    #[test]
+    fn an_absent_object_leaves_its_cells_empty() {
+        let inside = FileColumn { presence: vec![1], ..column("User_Name", 2, Edm::String) };
+        let columns = vec![column("A", 0, Edm::Int32), inside];
+        let rows: [&[Cell<'_>]; 2] =
+            [&[Cell::Int(1), Cell::Null, Cell::Text("x")], &[Cell::Int(2), Cell::Int(7), Cell::Text("y")]];
+        let cells = read(&book(columns, "S", &rows), "S");
+        assert_eq!((&cells[1][1], &cells[2][1]), (&Data::Empty, &Data::String("y".into())));
+    }
+
+    #[test]
+    fn a_reader_that_left_ends_it() {
+        struct Gone;
+        impl crate::db::Out for Gone {
+            fn chunk(&mut self, _: Vec<u8>) -> Result<(), DbError> {
+                Err(DbError::Cancelled)
+            }
+        }
+        let noise: Vec<String> =
+            (0..5_000_u128).map(|n| uuid::Uuid::from_u128(n * n * 0xABCD_EF12_3456).to_string()).collect();
+        let mut out = Gone;
+        let mut sink = Sink::new(&mut out);
+        let mut encoder = XlsxEncoder::new(vec![column("A", 0, Edm::String)], "S");
+        encoder.begin(None, &mut sink).expect("a sheet");
+        for text in &noise {
+            encoder.row(&Cells(&[Cell::Text(text)]), &mut sink).expect("a row");
+        }
+        assert!(matches!(encoder.end(&mut sink), Err(RunError::Database(DbError::Cancelled))));
+    }
+}
