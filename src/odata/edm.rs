@@ -223,6 +223,8 @@ pub enum Origin {
     Owner,
     /// Another table's row: `owner.from = table.to`; null when there is none.
     Joined { table: &'static str, from: &'static str, to: &'static str },
+    /// The same by the first of two columns that is not null.
+    Either { table: &'static str, from: [&'static str; 2], to: &'static str },
 }
 
 /// A complex property.
@@ -242,6 +244,10 @@ pub const fn complex(name: &'static str, ty: &'static ComplexType, origin: Origi
 
 pub const fn joined(table: &'static str, from: &'static str, to: &'static str) -> Origin {
     Origin::Joined { table, from, to }
+}
+
+pub const fn either(table: &'static str, from: [&'static str; 2], to: &'static str) -> Origin {
+    Origin::Either { table, from, to }
 }
 
 impl Complex {

@@ -281,6 +281,13 @@ fn deleted_logs() {
     check("v3.3", ADMINISTRATOR, "workLogsOnlyWithDeleted", "PeriodLength,IsDeleted", of_third, &deleted);
 }
 
+/// Contract §3.3: AddedByUser is never null, so without a record of it the owner stands there.
+#[test]
+fn who_added_a_log() {
+    let first = "&$filter=PeriodLength eq 400 and AddedByUser/Name eq 'Bob' and AddedByUserId eq UserId";
+    check("v3.0", ADMINISTRATOR, "workLogsOnly", "PeriodLength", first, &["400"]);
+}
+
 /// Hours to the millionth, half up; a flat column by each path.
 #[test]
 fn columns_of_v4() {

@@ -5,7 +5,7 @@ use super::{V3_2, budgets};
 use crate::entities::time;
 use crate::odata::edm::Edm::{Boolean, DateTimeOffset, Guid, Int32, String};
 use crate::odata::edm::{
-    Complex, ComplexType, Entity, Link, Nav, Origin, Prop, col, complex, entity, expr, joined, one, prop,
+    Complex, ComplexType, Entity, Link, Nav, Origin, Prop, col, complex, either, entity, expr, joined, one, prop,
 };
 use crate::sql::{Expr, functions as f};
 
@@ -40,10 +40,13 @@ const fn log(name: &'static str) -> Entity {
     entity(name).table("worklogs").key(&["Id"]).ordered_by_row()
 }
 
+/// Where nobody else is on record, the owner entered the log: AddedByUser may not be null (contract §3.3).
+const ADDER: [&str; 2] = ["added_by_user_id", "user_id"];
+
 static LOG: &[Prop] = &[
     prop("Id", Guid, col("guid")).doc("Never changes."),
     prop("UserId", Guid, expr(|at| at.join("users", "user_id", "id").col("guid"))).nullable().doc("Who did the work."),
-    prop("AddedByUserId", Guid, expr(|at| at.join("users", "added_by_user_id", "id").col("guid")))
+    prop("AddedByUserId", Guid, expr(|at| at.join_either("users", ADDER, "id").col("guid")))
         .nullable()
         .doc("Who entered the log."),
     prop("BudgetId", Guid, expr(|at| at.join("budgets", "budget_id", "id").col("guid")))
@@ -75,8 +78,7 @@ static DELETED: &[Prop] = &[prop("IsDeleted", Boolean, col("deleted"))];
 
 /// Each member once; the two kinds of log differ in whether the people may be null (contract §3.3).
 const USER: Complex = complex("User", &USER_TYPE, joined("users", "user_id", "id")).doc("Who did the work.");
-const ADDED_BY: Complex =
-    complex("AddedByUser", &USER_TYPE, joined("users", "added_by_user_id", "id")).doc("Who entered the log.");
+const ADDED_BY: Complex = complex("AddedByUser", &USER_TYPE, either("users", ADDER, "id")).doc("Who entered the log.");
 const EDITED_BY: Complex = complex("EditedByUser", &USER_TYPE, joined("users", "edited_by_user_id", "id"))
     .nullable()
     .doc("Who edited it last, if not its owner.");

@@ -325,7 +325,7 @@ impl Planner<'_> {
         steps.iter().rev().find_map(|step| match step {
             Step::Nav(nav) => Some(place.alias.col(nav.target.row)),
             Step::Complex(complex) => match complex.origin {
-                Origin::Joined { to, .. } => Some(place.alias.col(to)),
+                Origin::Joined { to, .. } | Origin::Either { to, .. } => Some(place.alias.col(to)),
                 Origin::Owner => None,
             },
         })

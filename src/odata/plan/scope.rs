@@ -88,6 +88,7 @@ impl<'p> Planner<'p> {
             Step::Complex(complex) => match complex.origin {
                 Origin::Owner => (place.alias, None),
                 Origin::Joined { table, from, to } => (self.at(place).join(table, from, to).alias(), None),
+                Origin::Either { table, from, to } => (self.at(place).join_either(table, from, to).alias(), None),
             },
             Step::Nav(nav) => (self.at(place).follow(nav).alias(), Some(nav.target)),
         };
@@ -189,6 +190,16 @@ impl<'p> At<'_, 'p> {
                 self.planner.add(self.scope, key, join)
             }
         };
+        At { planner: self.planner, scope: self.scope, alias }
+    }
+
+    /// The row of `table` whose column `to` equals the first of the two columns here that is not null.
+    pub fn join_either(&mut self, table: &'static str, from: [&'static str; 2], to: &'static str) -> At<'_, 'p> {
+        let slot = format!("{table} by {} or {}", from[0], from[1]);
+        let alias = self.join_on(&slot, table, |at, row| {
+            let [first, second] = from.map(|column| at.col(column));
+            first.or_else(second).eq(row.col(to))
+        });
         At { planner: self.planner, scope: self.scope, alias }
     }
 
