@@ -101,9 +101,9 @@ impl Query {
         match (&self.output, format) {
             (Some(file), _) => into_file(file, |out| run(&prepared, &mut conn, out)),
             (None, Format::Table) if prepared.format == service::Format::Csv => table(&prepared, &mut conn),
-            (None, Format::Csv | Format::Xlsx) => run(&prepared, &mut conn, &mut io::stdout().lock()),
+            (None, Format::Csv | Format::Xlsx) => run(&prepared, &mut conn, &mut io::stdout()),
             (None, _) => {
-                run(&prepared, &mut conn, &mut io::stdout().lock())?;
+                run(&prepared, &mut conn, &mut io::stdout())?;
                 if matches!(prepared.format, service::Format::Json { .. }) { output::line("") } else { Ok(()) }
             }
         }
@@ -217,7 +217,7 @@ fn refused(error: ODataError) -> Failure {
     Failure::new(Exit::Usage, what, error.to_string(), "")
 }
 
-fn run(prepared: &Prepared, conn: &mut Conn, out: &mut dyn Write) -> Result {
+fn run(prepared: &Prepared, conn: &mut Conn, out: &mut (dyn Write + Send)) -> Result {
     let outcome = conn.snapshot(|conn| write_to(out, |sink| prepared.run(conn, sink).map(drop)));
     match outcome {
         // Nothing is the answer; or the reader of a pipe has seen enough.
@@ -228,7 +228,7 @@ fn run(prepared: &Prepared, conn: &mut Conn, out: &mut dyn Write) -> Result {
 }
 
 /// Writes beside the file and puts it into place at the end, so that a failure leaves what was there.
-fn into_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result) -> Result {
+fn into_file(path: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> Result) -> Result {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");
     let beside = PathBuf::from(beside);
