@@ -7,5 +7,6 @@ mod cli;
 mod contract;
 mod db;
 mod house;
+mod http;
 mod odata_grammar;
 mod support;

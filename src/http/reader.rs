@@ -36,6 +36,12 @@ impl Reader {
         self.admitted.still_holds(conn, self.app.clock.now())
     }
 
+    /// The same for an answer that needs no job: a document, or a refusal that would tell what the caller sees.
+    pub async fn holds_now(&self) -> Result<bool, DbError> {
+        let reader = self.clone();
+        self.app.db.read(move |conn| reader.still_holds(conn)).await
+    }
+
     /// The caller as it is now: with another role, or refused.
     pub async fn again(&self) -> Result<Reader, Problem> {
         self.app.door.forget(self.admitted.credential);
@@ -59,7 +65,9 @@ async fn admit(request: &HttpRequest) -> Result<Reader, Problem> {
     let app = App::of(request);
     let credential = auth::presented(request.headers().get_all(header::AUTHORIZATION).map(|value| value.as_bytes()))?;
     let now = app.clock.now();
-    let admitted = match app.door.recall(credential, now) {
+    // A caller who would be refused may have been let in since: only the database refuses.
+    let recalled = app.door.recall(credential, now).filter(|admitted| check(admitted).is_ok());
+    let admitted = match recalled {
         Some(admitted) => admitted,
         None => look_up(&app, credential).await?,
     };

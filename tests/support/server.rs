@@ -73,6 +73,11 @@ impl Server {
         panic!("no server after 60 s: {}", std::fs::read_to_string(log).unwrap_or_default());
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(log_file(self.address.port())).expect("the log")
+    }
+
     /// A token of the person with this unique name.
     pub fn token(&self, user: &str) -> String {
         let mut tokens = lock(&self.tokens);

@@ -64,6 +64,9 @@ async fn read(
 async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field]) -> Result<HttpResponse, JobError> {
     let caller = reader.caller();
     let model = asked.model(caller, fields);
+    if (asked.is_root() || asked.is_metadata()) && !reader.holds_now().await? {
+        return Err(JobError::Stale);
+    }
     if asked.is_root() {
         parse::parse(&asked.raw(), &app.limits)?;
         return Ok(reply::document(
@@ -81,7 +84,12 @@ async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field
         return Ok(reply::document(asked, "application/xml", xml)?);
     }
     let began = std::time::Instant::now();
-    let prepared = Arc::new(prepare(asked, caller, &model, app).await?);
+    let prepared = match prepare(asked, caller, &model, app).await {
+        Ok(prepared) => Arc::new(prepared),
+        // What is unknown to a caller depends on who they are at this moment.
+        Err(_) if !reader.holds_now().await? => return Err(JobError::Stale),
+        Err(error) => return Err(error),
+    };
     let planned = began.elapsed();
     let (job, holder, shared) = (Arc::clone(&prepared), reader.clone(), app.clone());
     let first = app
