@@ -37,7 +37,7 @@ impl Binder<'_> {
             }
         };
         if let Some(items) = &options.expand {
-            self.expand(of, items, &mut output).map_err(|e| e.in_option("$expand"))?;
+            self.expand(of, items, options.select.is_some(), &mut output).map_err(|e| e.in_option("$expand"))?;
         }
         Ok(output)
     }
@@ -142,7 +142,7 @@ impl Binder<'_> {
         }
     }
 
-    fn expand(&mut self, of: Structured, items: &[ExpandItem], output: &mut Output) -> Result<()> {
+    fn expand(&mut self, of: Structured, items: &[ExpandItem], narrowed: bool, output: &mut Output) -> Result<()> {
         let limit = self.environment.limits.expand_breadth;
         if items.len() > limit {
             let message = format!("An $expand may have {limit} items (odata.max_expand_breadth).");
@@ -157,11 +157,13 @@ impl Binder<'_> {
             }
             seen.push(nav.name);
             let (bound, inner, inner_401) = self.expand_item(nav, item)?;
+            drop_entry(&mut output.context_401, nav.name);
+            drop_entry(&mut output.context, nav.name);
             join(&mut output.context_401, &format!("{}({inner_401})", nav.name));
             // 4.0: never empty parentheses, and nothing at all where nothing is selected.
             if !inner.is_empty() {
                 join(&mut output.context, &format!("{}({inner})", nav.name));
-            } else if !output.context.is_empty() {
+            } else if narrowed {
                 join(&mut output.context, nav.name);
             }
             output.items.push(bound);
@@ -273,6 +275,13 @@ impl Binder<'_> {
         refuse_options(&item.options, nav.name)?;
         let output = self.members_output(Structured::Entity(nav.target), &item.options)?;
         Ok(OutputItem::Grouped { nav, key, source, output })
+    }
+}
+
+/// Takes a selected navigation out of a context list: its expansion is listed instead.
+fn drop_entry(list: &mut String, name: &str) {
+    if list.split(',').any(|entry| entry == name) {
+        *list = list.split(',').filter(|entry| *entry != name).collect::<Vec<_>>().join(",");
     }
 }
 
