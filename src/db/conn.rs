@@ -86,6 +86,9 @@ impl std::ops::DerefMut for Tx<'_> {
 pub trait Fields {
     /// Hands the field to `read`, as the type that its statement promises. Nothing is copied.
     fn read<T>(&self, index: usize, ty: Type, read: impl FnOnce(Cell<'_>) -> T) -> Result<T, DbError>;
+
+    /// Whether the field is null, whatever its type.
+    fn is_null(&self, index: usize) -> Result<bool, DbError>;
 }
 
 /// Sees each row of a result; the first error ends it.
@@ -354,6 +357,12 @@ impl<'a, DB: Dialect, R: Row<'a, DB>> Fields for Raw<'_, R, DB> {
         let field = self.row.get(index).ok_or_else(|| DbError::Other(format!("no column {index} in the row")))?;
         let value = field.value();
         DB::cell(value, ty, read).map_err(|e| DbError::Other(format!("column {index} is no {ty:?}: {e}")))
+    }
+
+    #[inline]
+    fn is_null(&self, index: usize) -> Result<bool, DbError> {
+        let field = self.row.get(index).ok_or_else(|| DbError::Other(format!("no column {index} in the row")))?;
+        Ok(field.is_null())
     }
 }
 

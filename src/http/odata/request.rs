@@ -60,6 +60,9 @@ impl Asked {
             .rsplit('/')
             .next()
             .is_some_and(|last| last.eq_ignore_ascii_case("$query") || last.eq_ignore_ascii_case("%24query"));
+        if path.trim_matches('/').eq_ignore_ascii_case("$batch") && *http.method() == Method::POST {
+            return Err(ODataError::not_implemented("$batch").in_option("$batch").into());
+        }
         check_method(http.method(), is_query)?;
         if super::negotiate::text(http.headers(), "odata-isolation").is_some_and(|v| v.eq_ignore_ascii_case("snapshot"))
         {

@@ -3,7 +3,7 @@
 use super::{Encoder, FileColumn, json};
 use crate::db::{Fields, Sink};
 use crate::odata::run::RunError;
-use crate::sql::{Cell, Type};
+use crate::sql::Cell;
 
 /// Writes a header line and a line a row, ended by CRLF.
 pub struct CsvEncoder {
@@ -60,7 +60,7 @@ impl Encoder for CsvEncoder {
 /// Whether the objects around a value are there.
 pub(super) fn present(row: &impl Fields, columns: &[usize]) -> Result<bool, RunError> {
     for column in columns {
-        if row.read(*column, Type::Int32, |cell| cell == Cell::Null)? {
+        if row.is_null(*column)? {
             return Ok(false);
         }
     }

@@ -58,7 +58,6 @@ enum Step {
     /// Where the column is null: writes null and goes on behind the object.
     Open {
         column: usize,
-        sql: Type,
         end: usize,
     },
     Hole {
@@ -140,8 +139,8 @@ impl Steps {
             match step {
                 Step::Literal(bytes) => out.extend_from_slice(bytes),
                 Step::Value { column, ty, sql } => row.read(*column, *sql, |cell| value(cell, *ty, style, out))?,
-                Step::Open { column, sql, end } => {
-                    if row.read(*column, *sql, |cell| cell == Cell::Null)? {
+                Step::Open { column, end } => {
+                    if row.is_null(*column)? {
                         out.extend_from_slice(b"null");
                         at = *end;
                     }
@@ -336,8 +335,7 @@ impl Compiler<'_> {
     fn open(&mut self, presence: Option<usize>) -> Option<usize> {
         let column = presence?;
         self.cut();
-        let sql = self.level.types.get(column).copied().unwrap_or(Type::Int32);
-        self.steps.push(Step::Open { column, sql, end: 0 });
+        self.steps.push(Step::Open { column, end: 0 });
         Some(self.steps.len() - 1)
     }
 

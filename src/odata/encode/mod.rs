@@ -71,6 +71,10 @@ mod tests {
         fn read<T>(&self, index: usize, _: Type, read: impl FnOnce(Cell<'_>) -> T) -> Result<T, DbError> {
             Ok(read(self.0[index]))
         }
+
+        fn is_null(&self, index: usize) -> Result<bool, DbError> {
+            Ok(self.0[index] == Cell::Null)
+        }
     }
 
     pub(super) fn column(header: &str, column: usize, ty: Edm) -> FileColumn {

@@ -88,8 +88,12 @@ impl Planner<'_> {
                 Field::Value { name: name.clone(), column, ty: *ty, dynamic: *dynamic }
             }
             OutputItem::Object { name, presence, items } => {
-                let presence = presence.map(|n| out.columns.add(place.alias.output(n), Type::Int32));
-                let fields = items.iter().map(|item| self.field_of(place, item, page, out)).collect();
+                let fields: Vec<Field> = items.iter().map(|item| self.field_of(place, item, page, out)).collect();
+                // The key of the grouped navigation is among the fields.
+                let presence = presence.and_then(|n| {
+                    let key = place.alias.output(n);
+                    out.columns.exprs.iter().position(|e| *e == key)
+                });
                 Field::Object { name: name.clone(), presence, fields, of: ObjectOf::Derived }
             }
             OutputItem::Grouped { nav, key, source, output } => {
