@@ -3,6 +3,7 @@
 //! Goes in: jobs, synchronous code that is given a [`Conn`]. Comes out: their answers, whole or as a stream of chunks.
 //! A server has a [`Db`], whose threads own one connection each; a command opens a [`Conn`] and needs no thread.
 
+mod bulk;
 mod cancel;
 mod conn;
 mod error;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+pub use bulk::SetAside;
 pub use cancel::Cancel;
 pub use conn::{AsConn, Conn, Fields, PostgresDiesel, Readable, SqliteDiesel, Tx, Visit, Writable};
 pub use error::{DbError, Failure};

@@ -240,6 +240,27 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
+    use crate::sql::dialect::DayType;
+
+    dates (day) {
+        day -> DayType,
+        date_sk -> Integer,
+        year -> Integer,
+        quarter -> Integer,
+        month -> Integer,
+        year_month -> Integer,
+        day_of_month -> Integer,
+        day_of_week -> Integer,
+        iso_year -> Integer,
+        iso_week -> Integer,
+        month_name -> Text,
+        day_name -> Text,
+        is_weekend -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
     use crate::sql::dialect::{GuidType, InstantType};
 
     api_tokens (id) {
@@ -317,6 +338,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     budget_work_items,
     budget_iterations,
     worklogs,
+    dates,
     api_tokens,
     settings,
     secrets,

@@ -5,11 +5,13 @@
 
 pub mod dialect;
 pub mod functions;
+pub mod insert;
 mod render;
 pub mod tree;
 pub mod value;
 
 pub use dialect::Dialect;
+pub use insert::{Insert, Update};
 pub use tree::{
     Aggregate, Alias, Arithmetic, Compare, Direction, Expr, From, Guard, Join, JoinKind, Names, Order, Scan, Select,
     Statement, Viewer,

@@ -1,6 +1,7 @@
 DROP TABLE secrets;
 DROP TABLE settings;
 DROP TABLE api_tokens;
+DROP TABLE dates;
 DROP TABLE worklogs;
 DROP TABLE budget_iterations;
 DROP TABLE budget_work_items;

@@ -253,6 +253,23 @@ CREATE INDEX worklogs_by_budget ON worklogs (budget_id, length_seconds, billable
 CREATE INDEX worklogs_by_activity_type ON worklogs (activity_type_id, length_seconds, billable_seconds, is_billable, deleted, user_id);
 CREATE INDEX worklogs_by_own_budget ON worklogs (own_budget_id) WHERE own_budget_id IS NOT NULL;
 
+-- A row for each day that a report may ask for, in whole years; kept by the writers of dates.
+CREATE TABLE dates (
+    day INTEGER PRIMARY KEY,
+    date_sk INTEGER NOT NULL UNIQUE, -- yyyymmdd
+    year INTEGER NOT NULL,
+    quarter INTEGER NOT NULL,
+    month INTEGER NOT NULL,
+    year_month INTEGER NOT NULL, -- yyyymm
+    day_of_month INTEGER NOT NULL,
+    day_of_week INTEGER NOT NULL, -- 1 for Monday
+    iso_year INTEGER NOT NULL,
+    iso_week INTEGER NOT NULL,
+    month_name TEXT NOT NULL, -- English
+    day_name TEXT NOT NULL, -- English
+    is_weekend INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE api_tokens (
     id INTEGER PRIMARY KEY,
     guid BLOB NOT NULL UNIQUE,

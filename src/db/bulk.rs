@@ -1,0 +1,81 @@
+//! Many rows at once.
+//!
+//! In: [`Insert`]s and [`Update`]s of any size. Out: their rows in the table. A table that is filled from empty does
+//! without its secondary indexes and foreign keys meanwhile ([`Conn::set_aside`]): made at the end they cost a third,
+//! and the transaction still ends with every rule checked.
+
+use diesel::QueryableByName;
+use diesel::RunQueryDsl;
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::Text;
+
+use super::conn::Conn;
+use super::error::DbError;
+use crate::on;
+use crate::sql::{Insert, Update};
+
+/// Statements that bring back what [`Conn::set_aside`] dropped.
+#[derive(Debug, Default)]
+#[must_use = "the table stays without its indexes unless they are restored"]
+pub struct SetAside(Vec<String>);
+
+#[derive(QueryableByName)]
+struct Definition {
+    #[diesel(sql_type = Text)]
+    gone: String,
+    #[diesel(sql_type = Text)]
+    back: String,
+}
+
+/// Indexes without SQL text are those of UNIQUE and PRIMARY KEY; they stay. SQLite's foreign keys are part of the table.
+const SQLITE_DEFINITIONS: &str = "SELECT 'DROP INDEX \"' || name || '\"' AS gone, sql AS back FROM sqlite_master \
+     WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL ORDER BY rowid";
+const POSTGRES_DEFINITIONS: &str = "SELECT format('DROP INDEX %s', i.indexrelid::regclass) AS gone, \
+         pg_get_indexdef(i.indexrelid) AS back \
+     FROM pg_index i WHERE i.indrelid = $1::regclass \
+         AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.conrelid = i.indrelid) \
+     UNION ALL \
+     SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname), \
+         format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) \
+     FROM pg_constraint c WHERE c.conrelid = $1::regclass AND c.contype = 'f'";
+
+impl Conn {
+    /// Inserts every row.
+    pub fn insert(&mut self, insert: &Insert) -> Result<(), DbError> {
+        insert.statements().try_for_each(|statement| self.execute(&statement).map(drop))
+    }
+
+    /// Updates every row.
+    pub fn update(&mut self, update: &Update) -> Result<(), DbError> {
+        update.statements().try_for_each(|statement| self.execute(&statement).map(drop))
+    }
+
+    /// Drops the table's secondary indexes, and its foreign keys on PostgreSQL. Worth it before some ten thousand rows
+    /// go into an empty table; belongs into their transaction, and no one else can use the table until its end.
+    #[expect(clippy::disallowed_methods, reason = "the catalogue differs by back end and is no table of ours")]
+    pub fn set_aside(&mut self, table: &'static str) -> Result<SetAside, DbError> {
+        let query = match self {
+            Conn::Sqlite(_) => SQLITE_DEFINITIONS,
+            Conn::Postgres(_) => POSTGRES_DEFINITIONS,
+        };
+        let definitions: Vec<Definition> = on!(self, c => diesel::sql_query(query).bind::<Text, _>(table).load(c))?;
+        let mut back = Vec::new();
+        for definition in definitions {
+            on!(self, c => c.batch_execute(&definition.gone))?;
+            back.push(definition.back);
+        }
+        Ok(SetAside(back))
+    }
+
+    /// Makes again what was dropped; here a row that breaks a rule shows.
+    pub fn restore(&mut self, set_aside: SetAside) -> Result<(), DbError> {
+        // An index is a sort; in files where it outgrows this.
+        let memory = match self {
+            Conn::Sqlite(_) => "PRAGMA cache_size = -65536",
+            Conn::Postgres(_) => "SET LOCAL maintenance_work_mem = '128MB'",
+        };
+        on!(self, c => c.batch_execute(memory))?;
+        set_aside.0.iter().try_for_each(|statement| on!(self, c => c.batch_execute(statement)))?;
+        Ok(())
+    }
+}

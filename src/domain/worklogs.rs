@@ -1,0 +1,163 @@
+//! Work logs, and what holds for each of them however it is written.
+//!
+//! In: a [`NewWorklog`]. Out: its row, with what the writers keep: `work_date` is the date of `started_at`, that date
+//! has its row in `dates`, and `budget_id` is the effective budget.
+
+use super::budgets::{self, Effective};
+use super::calendar::Years;
+use crate::db::{DbError, SetAside, Tx};
+use crate::sql::{Guid, Insert, Instant, Type, Value};
+
+/// How a log came about and what became of it (contract §3.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    pub is_billable: bool,
+    pub is_tracked: bool,
+    pub is_manually_entered: bool,
+    pub is_changed: bool,
+    pub is_tracked_extended: bool,
+    pub is_imported: bool,
+    pub is_from_api: bool,
+}
+
+/// A log to be stored. Ids are internal ones.
+#[derive(Clone, Debug)]
+pub struct NewWorklog {
+    pub id: i64,
+    pub guid: Guid,
+    pub user_id: i32,
+    pub added_by_user_id: Option<i32>,
+    pub edited_by_user_id: Option<i32>,
+    pub work_item_id: Option<i32>,
+    /// Of the work item.
+    pub item_budget: Option<Effective>,
+    pub activity_type_id: Option<i32>,
+    pub own_budget_id: Option<i32>,
+    /// The person's wall clock, as if UTC.
+    pub started_at: Instant,
+    pub length_seconds: i32,
+    pub billable_seconds: Option<i32>,
+    pub comment: Option<String>,
+    pub flags: Flags,
+    pub deleted: bool,
+    pub created_at: Instant,
+    pub edited_at: Instant,
+}
+
+const COLUMNS: &[&str] = &[
+    "id",
+    "guid",
+    "user_id",
+    "added_by_user_id",
+    "edited_by_user_id",
+    "work_item_id",
+    "activity_type_id",
+    "budget_id",
+    "own_budget_id",
+    "started_at",
+    "work_date",
+    "length_seconds",
+    "billable_seconds",
+    "comment",
+    "is_billable",
+    "is_tracked",
+    "is_manually_entered",
+    "is_changed",
+    "is_tracked_extended",
+    "is_imported",
+    "is_from_api",
+    "deleted",
+    "created_at",
+    "edited_at",
+];
+
+impl NewWorklog {
+    fn into_row(self) -> Vec<Value> {
+        let int = |value: Option<i32>| value.map_or(Value::Null(Type::Int32), Value::Int32);
+        let flags = self.flags;
+        vec![
+            Value::Int64(self.id),
+            Value::Guid(self.guid),
+            Value::Int32(self.user_id),
+            int(self.added_by_user_id),
+            int(self.edited_by_user_id),
+            int(self.work_item_id),
+            int(self.activity_type_id),
+            int(budgets::of_worklog(self.own_budget_id, self.item_budget)),
+            int(self.own_budget_id),
+            Value::Instant(self.started_at),
+            Value::Day(self.started_at.day()),
+            Value::Int32(self.length_seconds),
+            int(self.billable_seconds),
+            self.comment.map_or(Value::Null(Type::Text), Value::Text),
+            Value::Bool(flags.is_billable),
+            Value::Bool(flags.is_tracked),
+            Value::Bool(flags.is_manually_entered),
+            Value::Bool(flags.is_changed),
+            Value::Bool(flags.is_tracked_extended),
+            Value::Bool(flags.is_imported),
+            Value::Bool(flags.is_from_api),
+            Value::Bool(self.deleted),
+            Value::Instant(self.created_at),
+            Value::Instant(self.edited_at),
+        ]
+    }
+}
+
+/// Whether `worklogs` held rows before; an empty table is filled without its indexes once it gets many rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    Empty,
+    Filled,
+}
+
+/// Stores many logs, holding few of them.
+#[derive(Debug)]
+pub struct Writer {
+    pending: Insert,
+    before: Before,
+    set_aside: Option<SetAside>,
+    years: Years,
+}
+
+const BATCH: usize = 4_000;
+
+impl Writer {
+    pub fn new(before: Before) -> Writer {
+        Writer { pending: Insert::into("worklogs", COLUMNS), before, set_aside: None, years: Years::default() }
+    }
+
+    pub fn push(&mut self, tx: &mut Tx<'_>, new: NewWorklog) -> Result<(), DbError> {
+        self.years.touch(new.started_at.day());
+        self.pending.rows.push(new.into_row());
+        if self.pending.rows.len() < BATCH {
+            return Ok(());
+        }
+        if self.before == Before::Empty && self.set_aside.is_none() {
+            self.set_aside = Some(tx.set_aside("worklogs")?);
+        }
+        self.flush(tx)
+    }
+
+    /// Logs that are not in the table yet.
+    pub fn pending(&self) -> usize {
+        self.pending.rows.len()
+    }
+
+    /// Stores what is pending.
+    pub fn flush(&mut self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        tx.insert(&self.pending)?;
+        self.pending.rows.clear();
+        Ok(())
+    }
+
+    /// Stores the rest, the days and the indexes.
+    pub fn finish(mut self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        self.flush(tx)?;
+        self.years.cover(tx)?;
+        match self.set_aside {
+            Some(set_aside) => tx.restore(set_aside),
+            None => Ok(()),
+        }
+    }
+}
