@@ -11,9 +11,18 @@ use super::settings::{ConfigArgs, DatabaseArgs, database_url};
 use crate::auth;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
-use crate::db::{Conn, DatabaseUrl, Role as ConnRole, migrate};
-use crate::domain::people;
-use crate::policy::Role;
+use crate::db::{Conn, DatabaseUrl, Role as ConnRole, migrate, write_to};
+use crate::domain::{fields, people};
+use crate::entities;
+use crate::http::dynamic_properties;
+use crate::odata::csdl;
+use crate::odata::edm::Model;
+use crate::odata::limits::Limits;
+use crate::odata::parse::RawRequest;
+use crate::odata::run::RunError;
+use crate::odata::service::{self, Format, Setup};
+use crate::odata::skiptoken::Sealer;
+use crate::policy::{Everything, Role};
 use crate::sql::Instant;
 
 const DAY: i64 = 86_400_000_000;
@@ -166,7 +175,6 @@ fn database(url: &DatabaseUrl, found: &mut Findings) {
         return found.fail("schema", error.into());
     }
     found.ok("schema", "up to date");
-    let now = Clock::system().now();
     match people::list(&mut conn) {
         Err(error) => found.fail("people", error.into()),
         Ok(everybody) => {
@@ -180,7 +188,13 @@ fn database(url: &DatabaseUrl, found: &mut Findings) {
             }
         }
     }
-    match auth::list(&mut conn, None) {
+    tokens(&mut conn, found);
+    reporting(&mut conn, found);
+}
+
+fn tokens(conn: &mut Conn, found: &mut Findings) {
+    let now = Clock::system().now();
+    match auth::list(conn, None) {
         Err(error) => found.fail("tokens", error.into()),
         Ok(tokens) => {
             let living = tokens.iter().filter(|token| token.revoked_at.is_none() && token.expires_at > now);
@@ -193,4 +207,44 @@ fn database(url: &DatabaseUrl, found: &mut Findings) {
             }
         }
     }
+}
+
+/// Each version of the model writes its metadata, and each of its sets answers.
+fn reporting(conn: &mut Conn, found: &mut Findings) {
+    let fields = match fields::list(conn) {
+        Ok(fields) => dynamic_properties(fields),
+        Err(error) => return found.fail("reporting", error.into()),
+    };
+    let (limits, sealer) = (Limits::default(), Sealer::new([0; 32]));
+    let mut asked = 0;
+    for (name, schema, version) in entities::VERSIONS {
+        let model = Model { schema, version: *version, granted: entities::rights(true), fields: &fields };
+        csdl::xml::write(&model, csdl::Protocol::V4_0, &limits);
+        for set in model.sets() {
+            let setup = Setup {
+                model,
+                limits: &limits,
+                viewer: &Everything,
+                me: None,
+                caller: "doctor",
+                now: Clock::system().now(),
+                sealer: &sealer,
+                root: "",
+                format: Format::NdJson,
+                payload_401: false,
+                page: None,
+                page_limit: None,
+            };
+            let request = RawRequest { path: set.name, query: "$top=1", body: None };
+            let answer = service::prepare(&request, &setup).map_err(RunError::from).and_then(|prepared| {
+                conn.snapshot(|conn| write_to(&mut std::io::sink(), |sink| prepared.run(conn, sink).map(drop)))
+            });
+            if let Err(error) = answer {
+                let (what, why) = (format!("{name}/{} does not answer", set.name), format!("{error:?}"));
+                return found.fail("reporting", Failure::new(Exit::Data, what, why, "report this with the reason"));
+            }
+            asked += 1;
+        }
+    }
+    found.ok("reporting", format!("{asked} sets of {} models answer", entities::VERSIONS.len()));
 }

@@ -92,6 +92,7 @@ fn the_doctor_finds_what_is_wrong_and_says_so_by_its_exit_code() {
             found.map(|finding| finding["state"].clone())
         };
         assert_eq!((state("schema"), state("people")), (Some(json!("ok")), Some(json!("warn"))));
+        assert_eq!(state("reporting"), Some(json!("ok")), "{findings}");
     }
 }
 

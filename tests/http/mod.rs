@@ -1,6 +1,7 @@
 //! The edge, through HTTP: who is let in, limits, envelopes, health, logs.
 
 mod auth;
+mod clock;
 mod edge;
 mod envelopes;
 mod operation;

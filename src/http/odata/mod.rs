@@ -14,7 +14,7 @@ use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::{App, Problem, PublicUrl, Reader, dynamic_properties};
-use crate::db::{DbError, Failure};
+use crate::db::{DbError, Failure, Lane};
 use crate::domain::fields;
 use crate::odata;
 use crate::odata::csdl;
@@ -91,10 +91,11 @@ async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field
         Err(error) => return Err(error),
     };
     let planned = began.elapsed();
+    let lane = prepared.lane();
     let (job, holder, shared) = (Arc::clone(&prepared), reader.clone(), app.clone());
     let first = app
         .db
-        .stream(prepared.lane(), move |conn, sink| {
+        .stream(lane, move |conn, sink| {
             conn.snapshot(|conn| {
                 if !holder.still_holds(conn)? {
                     return Err(JobError::Stale);
@@ -106,11 +107,18 @@ async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field
         })
         .await;
     let answered = began.elapsed() - planned;
-    app.metrics.database_took("stream", answered);
+    app.metrics.database_took(lane_name(lane), answered);
     match first {
         Ok(first) => Ok(reply::data(asked, &prepared, first, planned, answered)),
         Err(JobError::Run(RunError::NoContent)) => Ok(reply::no_content(asked)),
         Err(error) => Err(error),
+    }
+}
+
+fn lane_name(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Interactive => "interactive",
+        Lane::Bulk => "bulk",
     }
 }
 
