@@ -94,6 +94,7 @@ impl Query {
             root: &root,
             format: service::Format::Json { metadata: Metadata::Minimal, ieee754: false },
             payload_401: false,
+            continuation: None,
             page: None,
             page_limit: Some(ONE_PAGE),
         };

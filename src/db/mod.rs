@@ -6,6 +6,7 @@
 mod bulk;
 mod cancel;
 mod conn;
+pub mod continuations;
 mod error;
 pub mod migrate;
 pub mod postgres;

@@ -300,6 +300,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    continuations (id) {
+        id -> GuidType,
+        query -> Text,
+        used_at -> InstantType,
+    }
+}
+
 diesel::joinable!(teams -> projects (project_id));
 diesel::joinable!(team_members -> teams (team_id));
 diesel::joinable!(team_members -> users (user_id));
@@ -342,4 +353,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_tokens,
     settings,
     secrets,
+    continuations,
 );

@@ -27,14 +27,16 @@ pub(super) struct Address {
     root: String,
     path: String,
     options: Vec<Pair>,
+    /// Under which the options are kept, where they are too long for a link.
+    continuation: Option<String>,
 }
 
 impl Address {
     /// `path` is percent-encoded, `options` are decoded.
-    pub fn new(root: &str, path: &str, options: Vec<Pair>) -> Address {
+    pub fn new(root: &str, path: &str, options: Vec<Pair>, continuation: Option<&str>) -> Address {
         let path = path.trim_matches('/');
         let path = path.strip_suffix("/$query").or_else(|| path.strip_suffix("/%24query")).unwrap_or(path);
-        Address { root: root.to_owned(), path: path.to_owned(), options }
+        Address { root: root.to_owned(), path: path.to_owned(), options, continuation: continuation.map(str::to_owned) }
     }
 
     /// What a skip token is bound to: path and options but for the token itself.
@@ -49,10 +51,12 @@ impl Address {
     }
 
     pub fn next(&self, token: &str) -> String {
-        let kept = self.options.iter().filter(|(name, _)| !is(name, "skiptoken"));
-        let mut query: Vec<String> = kept.map(|(name, value)| pair(name, value)).collect();
-        query.push(format!("$skiptoken={token}"));
-        format!("{}{}?{}", self.root, self.path, query.join("&"))
+        if let Some(id) = &self.continuation {
+            return format!("{}{}?$skiptoken={id}.{token}", self.root, self.path);
+        }
+        let query = query_string(&self.options);
+        let and = if query.is_empty() { "" } else { "&" };
+        format!("{}{}?{query}{and}$skiptoken={token}", self.root, self.path)
     }
 
     /// The rows of an expanded collection from `skip` on: the item's own options as those of a request.
@@ -82,6 +86,12 @@ impl Address {
     pub fn set(&self) -> &str {
         self.path.split(['/', '(']).next().unwrap_or_default()
     }
+}
+
+/// The options as a query string, but for the skip token.
+pub(super) fn query_string(options: &[Pair]) -> String {
+    let kept = options.iter().filter(|(name, _)| !is(name, "skiptoken"));
+    kept.map(|(name, value)| pair(name, value)).collect::<Vec<_>>().join("&")
 }
 
 fn pair(name: &str, value: &str) -> String {

@@ -46,6 +46,8 @@ pub struct Setup<'a> {
     pub format: Format,
     /// 4.01 payloads rather than 4.0.
     pub payload_401: bool,
+    /// Under which the query's text is kept, where a link can't hold it.
+    pub continuation: Option<&'a str>,
     /// `maxpagesize`, if it was asked for.
     pub page: Option<u64>,
     /// Largest page, in place of the set's own.
@@ -56,6 +58,11 @@ pub struct Setup<'a> {
 /// page holds in memory.
 const NESTED_PAGE: u64 = 1_000;
 const EXPANDED_PAGE: u64 = 200;
+
+/// The options of a request as a query string: what a next link repeats.
+pub fn query_string(request: &RawRequest) -> Result<String> {
+    Ok(link::query_string(&parse::request_options(request)?))
+}
 
 /// A planned request.
 pub struct Prepared {
@@ -73,7 +80,7 @@ pub fn prepare(request: &RawRequest, setup: &Setup) -> Result<Prepared> {
     let syntax = parse::parse(request, setup.limits)?;
     let environment = Environment { limits: setup.limits, now: setup.now };
     let query = bind::bind(&syntax, &setup.model, environment)?;
-    let address = Address::new(setup.root, request.path, options);
+    let address = Address::new(setup.root, request.path, options, setup.continuation);
     let binding = format!("{}\n{}\n{}", setup.caller, setup.model.version.0, address.binding());
     let position = match &query.skiptoken {
         Some(token) => Some(setup.sealer.open(token, &binding, setup.now)?),

@@ -1,3 +1,4 @@
+DROP TABLE continuations;
 DROP TABLE secrets;
 DROP TABLE settings;
 DROP TABLE api_tokens;

@@ -299,3 +299,11 @@ CREATE TABLE secrets (
     name text COLLATE "C" NOT NULL PRIMARY KEY,
     value bytea NOT NULL
 );
+
+-- Queries too long for a next link's address, by a digest of their text.
+CREATE TABLE continuations (
+    id uuid NOT NULL PRIMARY KEY,
+    query text COLLATE "C" NOT NULL,
+    used_at timestamptz NOT NULL
+);
+CREATE INDEX continuations_by_use ON continuations (used_at);

@@ -299,3 +299,11 @@ CREATE TABLE secrets (
     name TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Queries too long for a next link's address, by a digest of their text.
+CREATE TABLE continuations (
+    id BLOB NOT NULL PRIMARY KEY,
+    query TEXT NOT NULL,
+    used_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX continuations_by_use ON continuations (used_at);

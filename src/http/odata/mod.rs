@@ -14,7 +14,7 @@ use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::{App, Problem, PublicUrl, Reader, dynamic_properties};
-use crate::db::{DbError, Failure, Lane};
+use crate::db::{DbError, Failure, Lane, continuations};
 use crate::domain::fields;
 use crate::odata;
 use crate::odata::csdl;
@@ -49,7 +49,8 @@ async fn read(
     app: Data<App>,
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked::of(&http, &base, &app, body)?;
+    let mut asked = Asked::of(&http, &base, &app, body)?;
+    continue_kept(&mut asked, &app).await?;
     let fields = custom_fields(&asked, &app).await?;
     match answer(&asked, &reader, &app, &fields).await {
         // The credential changed between its look-up and the job: once more, from the model on (AU-5).
@@ -59,6 +60,23 @@ async fn read(
         }
         answered => answered.map_err(Problem::from),
     }
+}
+
+/// A query too long for a link is kept, and its next links name it (contract §3.9).
+async fn continue_kept(asked: &mut Asked, app: &Data<App>) -> Result<(), Problem> {
+    let now = app.clock.now();
+    if let Some((id, token)) = asked.continued()? {
+        let kept = app.db.read(move |conn| continuations::find(conn, id)).await?;
+        let query = kept.ok_or_else(|| {
+            let message = "The next link is too old. Begin at the first page.";
+            ODataError::new(Code::SkipTokenExpired, message).in_option("$skiptoken")
+        })?;
+        asked.resume(id, query, &token);
+    } else if let Some(query) = asked.too_long_for_a_link()? {
+        let id = app.db.write(move |tx| continuations::keep(tx, &query, now)).await?;
+        asked.continuation = Some(id.0.as_simple().to_string());
+    }
+    Ok(())
 }
 
 async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field]) -> Result<HttpResponse, JobError> {
@@ -137,6 +155,7 @@ async fn prepare(asked: &Asked, caller: &Caller, model: &Model<'_>, app: &Data<A
         root: &asked.root,
         format: asked.format,
         payload_401: asked.protocol == csdl::Protocol::V4_01,
+        continuation: asked.continuation.as_deref(),
         page,
         page_limit: asked.is_v4().then(|| u64::from(app.config.odata.page_size)),
     };

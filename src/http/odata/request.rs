@@ -3,6 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::{Method, header};
 use actix_web::web::Bytes;
+use uuid::Uuid;
 
 use super::super::address::{Address, Api};
 use super::super::{App, Problem, PublicUrl, RoutePattern};
@@ -14,9 +15,13 @@ use crate::odata::parse::{self, Body, RawRequest};
 use crate::odata::service::Format;
 use crate::odata::{Code, ODataError};
 use crate::policy::Caller;
+use crate::sql::Guid;
 
 /// The model of an address without a version (contract §1).
 const NEWEST_STABLE: &str = "v3.2";
+
+/// Bytes of options that a next link may carry: well below what clients and proxies take (OD-150).
+const LONGEST_LINK: usize = 6 * 1024;
 
 /// What a request asks.
 pub struct Asked {
@@ -31,6 +36,8 @@ pub struct Asked {
     pub protocol: Protocol,
     pub format: Format,
     pub wants_json_metadata: bool,
+    /// Under which the query's text is kept, where a next link can't hold it.
+    pub continuation: Option<String>,
     /// The preferred page size and the name under which it came.
     pub page: Option<(u64, &'static str)>,
     /// `If-None-Match`, for answers that have an ETag.
@@ -82,6 +89,7 @@ impl Asked {
             protocol: negotiate::protocol(http)?,
             format: Format::Csv,
             wants_json_metadata: false,
+            continuation: None,
             page: negotiate::max_page_size(http),
             none_match: negotiate::text(http.headers(), header::IF_NONE_MATCH.as_str()).map(str::to_owned),
         };
@@ -115,6 +123,31 @@ impl Asked {
         let body =
             self.body.as_ref().map(|bytes| if self.body_is_json { Body::Json(bytes) } else { Body::Text(bytes) });
         RawRequest { path: &self.path, query: &self.query, body }
+    }
+
+    /// A next link of a kept query: its id and the token behind it.
+    pub fn continued(&self) -> Result<Option<(Guid, String)>, ODataError> {
+        let options = parse::request_options(&self.raw())?;
+        let token = options.iter().find(|(name, _)| name.trim_start_matches('$').eq_ignore_ascii_case("skiptoken"));
+        let parts = token.and_then(|(_, value)| value.split_once('.'));
+        Ok(parts.and_then(|(id, token)| Some((Guid(Uuid::try_parse(id).ok()?), token.to_owned()))))
+    }
+
+    /// Goes on with a kept query.
+    pub fn resume(&mut self, id: Guid, query: String, token: &str) {
+        self.body = Some(Bytes::from(query));
+        self.body_is_json = false;
+        self.query = format!("$skiptoken={token}");
+        self.continuation = Some(id.0.as_simple().to_string());
+    }
+
+    /// The query's text, where a link that holds it would be too long (contract §3.9).
+    pub fn too_long_for_a_link(&self) -> Result<Option<String>, ODataError> {
+        if self.body.is_none() || self.continuation.is_some() {
+            return Ok(None);
+        }
+        let text = crate::odata::service::query_string(&self.raw())?;
+        Ok((text.len() > LONGEST_LINK).then_some(text))
     }
 
     pub fn model<'a>(&self, caller: &Caller, fields: &'a [Field]) -> Model<'a> {

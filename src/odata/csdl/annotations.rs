@@ -16,7 +16,7 @@ const FORMATS: [&str; 6] = [
     "application/json;odata.metadata=minimal",
     "application/json;odata.metadata=full",
     "application/json;odata.metadata=none",
-    "application/jsonl",
+    "application/x-ndjson",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "text/csv",
 ];
