@@ -128,7 +128,7 @@ fn part(value: u64, unit: u8, out: &mut Vec<u8>) {
 
 /// Days since 1970, and microseconds into the day.
 #[inline]
-pub(super) fn split(micros: i64) -> (i64, u64) {
+fn split(micros: i64) -> (i64, u64) {
     (micros.div_euclid(DAY as i64), micros.rem_euclid(DAY as i64) as u64)
 }
 
@@ -190,7 +190,7 @@ fn far_year(year: i64, out: &mut Vec<u8>) {
 /// Year, month and day from days since 1970. Counted from 1 March, so that a leap day ends its year; an era is the 400
 /// years after which the calendar repeats (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 #[inline]
-pub(super) fn civil(days: i64) -> (i64, u64, u64) {
+fn civil(days: i64) -> (i64, u64, u64) {
     const FROM_MARCH_OF_YEAR_0: i64 = 719_468;
     const ERA: i64 = 146_097;
     let days = days + FROM_MARCH_OF_YEAR_0;
