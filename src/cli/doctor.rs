@@ -232,6 +232,7 @@ fn reporting(conn: &mut Conn, found: &mut Findings) {
                 root: "",
                 format: Format::NdJson,
                 payload_401: false,
+                continuation: None,
                 page: None,
                 page_limit: None,
             };
