@@ -70,6 +70,8 @@ pub struct Prepared {
     pub format: Format,
     /// The page size in force, where the client's preference was honoured.
     pub page_applied: Option<u64>,
+    /// The set that the address begins with, for a file's name.
+    pub set: &'static str,
     style: Style,
     links: RequestLinks,
 }
@@ -120,7 +122,7 @@ pub fn prepare(request: &RawRequest, setup: &Setup) -> Result<Prepared> {
         navigations: navigations(&setup.model),
     };
     let page_applied = (asked.is_some() && plan.answer == Answer::Collection && !file).then_some(size);
-    Ok(Prepared { plan, format: setup.format, page_applied, style, links })
+    Ok(Prepared { plan, format: setup.format, page_applied, set: query.resource.set.name, style, links })
 }
 
 /// Entities behind a navigation come in the pages of their own set.

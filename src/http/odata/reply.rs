@@ -147,5 +147,5 @@ fn file_name(prepared: &Prepared) -> Option<String> {
         Format::Csv => "csv",
         Format::Xlsx => "xlsx",
     };
-    (!prepared.is_text()).then(|| format!("{}.{extension}", prepared.plan.entity.name))
+    (!prepared.is_text()).then(|| format!("{}.{extension}", prepared.set))
 }

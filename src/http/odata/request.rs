@@ -100,7 +100,7 @@ impl Asked {
         if asked.is_metadata() {
             asked.wants_json_metadata = negotiate::wants_json_metadata(http, format)?;
         } else {
-            asked.format = negotiate::format(http, format, !asked.is_v4())?;
+            asked.format = negotiate::format(http, format, asked.is_text() || !asked.is_v4())?;
         }
         Ok(asked)
     }
@@ -162,6 +162,12 @@ impl Asked {
     pub fn is_metadata(&self) -> bool {
         let path = self.path.trim_matches('/');
         path.eq_ignore_ascii_case("$metadata") || path.eq_ignore_ascii_case("%24metadata")
+    }
+
+    /// A count or a raw value, which is text whatever `Accept` says (OD-5).
+    fn is_text(&self) -> bool {
+        let last = self.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        ["$count", "%24count", "$value", "%24value"].iter().any(|word| last.eq_ignore_ascii_case(word))
     }
 
     /// Our own model: pages by configuration, `Accept` in earnest, open types.

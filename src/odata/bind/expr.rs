@@ -100,6 +100,9 @@ impl Binder<'_> {
 
     fn not(&mut self, operand: &syntax::Expr) -> Result<Expr> {
         let inner = self.condition(operand)?;
+        if inner.is_null() {
+            return Ok(inner);
+        }
         let nullable = inner.nullable;
         Ok(Expr { kind: Kind::Not(Box::new(inner)), ty: Edm::Boolean, nullable, range: None })
     }

@@ -25,7 +25,8 @@ pub(super) fn decimal(text: &str) -> Result<Expr> {
     let mantissa: i128 = digits.parse().map_err(|_| too_long())?;
     let scale = u8::try_from(fraction.len()).ok().filter(|s| *s <= 38).ok_or_else(too_long)?;
     match i64::try_from(mantissa) {
-        Ok(n) if scale == 0 => Ok(integer(n)),
+        // `7.0 div 2` is 3.5: what was written with a point stays a Decimal.
+        Ok(n) if !text.contains('.') => Ok(integer(n)),
         _ => Ok(literal(Decimal { mantissa, scale })),
     }
 }

@@ -80,7 +80,11 @@ fn from_text(text: &str, ty: Edm) -> Result<Expr> {
         return enum_value(of, text);
     }
     let wrong = || ODataError::new(Code::TypeMismatch, format!("'{text}' is not an {}.", ty.name()));
-    let literal = parse::literal(text).map_err(|_| wrong())?;
+    let literal = match ty {
+        Edm::Duration => parse::literal(&format!("duration'{text}'")),
+        _ => parse::literal(text),
+    };
+    let literal = literal.map_err(|_| wrong())?;
     let value = match (ty, literal) {
         (Edm::Guid, Literal::Guid(guid)) => Value::Guid(Guid(guid)),
         (Edm::Date, Literal::Date(day)) => Value::Day(Day(day)),
