@@ -8,5 +8,6 @@ mod contract;
 mod db;
 mod house;
 mod http;
+mod odata;
 mod odata_grammar;
 mod support;

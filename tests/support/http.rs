@@ -87,7 +87,7 @@ impl Request {
         head
     }
 
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let target = String::from_utf8_lossy(&self.target);
         format!("{} {}", self.method, target.chars().take(200).collect::<String>())
     }
@@ -141,6 +141,11 @@ impl Reply {
 
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("an answer in UTF-8")
+    }
+
+    /// For messages: whatever the bytes are.
+    pub fn lossy(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     pub fn json(&self) -> Value {

@@ -1,0 +1,171 @@
+//! `$select $expand $orderby $top $skip $count`: OD-50 to OD-59.
+
+use serde_json::json;
+
+use super::{V4, V33, check_values, get, names};
+
+#[test]
+fn od_50_select() {
+    check_values(
+        V4,
+        &[
+            (
+                "Budgets?$select=BudgetName,Closed&$orderby=BudgetName",
+                json!([
+                    {"BudgetName": "A&B", "Closed": true},
+                    {"BudgetName": "Budget One", "Closed": false},
+                    {"BudgetName": "Directly", "Closed": false},
+                    {"BudgetName": "Empty", "Closed": false},
+                ]),
+            ),
+            (
+                "Budgets?$select=BudgetName,Planned,Tracked,Billed&$orderby=BudgetName",
+                json!([
+                    {"BudgetName": "A&B", "Planned": 7200, "Tracked": 7200, "Billed": 5400},
+                    {"BudgetName": "Budget One", "Planned": 36000, "Tracked": 13620, "Billed": 10470},
+                    {"BudgetName": "Directly", "Planned": 0, "Tracked": 60, "Billed": 60},
+                    {"BudgetName": "Empty", "Planned": 100, "Tracked": 0, "Billed": 0},
+                ]),
+            ),
+            ("WorkItems(3)?$select=Title,Custom_Score", json!({"Title": "Größe ändern", "Custom_Score": 1.5})),
+        ],
+    );
+    check_values(
+        V33,
+        &[
+            (
+                "workLogsOnly?$filter=PeriodLength eq 60&$select=PeriodLength,User/Name,Budget/BudgetName",
+                json!([{"PeriodLength": 60, "User": {"Name": "Tess O'Team"}, "Budget": {"BudgetName": "Directly"}}]),
+            ),
+            (
+                "workLogsOnly?$filter=PeriodLength eq 60&$select=User($select=Name),ActivityType",
+                json!([{"User": {"Name": "Tess O'Team"}, "ActivityType": null}]),
+            ),
+            (
+                "workLogsOnly?$filter=PeriodLength eq 60&$select=WorklogDate",
+                json!([{"WorklogDate": {"Year": 2024, "Month": 1, "Day": 3, "ShortDate": "2024-01-03"}}]),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn od_52_expand() {
+    check_values(
+        V4,
+        &[
+            (
+                "WorkItems(2)?$select=Title&$expand=Children($select=WorkItemId),Parent($select=Title)",
+                json!({"Title": "Feature two", "Children": [{"WorkItemId": 3}], "Parent": {"Title": "Epic one"}}),
+            ),
+            (
+                "WorkItems?$filter=WorkItemId in (1,3)&$select=WorkItemId&$expand=Parent($select=WorkItemId),\
+                 Worklogs($select=Comment;$filter=IsBillable)",
+                json!([
+                    {"WorkItemId": 1, "Parent": null, "Worklogs": []},
+                    {"WorkItemId": 3, "Parent": {"WorkItemId": 2}, "Worklogs": [{"Comment": "ÄÖÜ äöü ß Straße"}]},
+                ]),
+            ),
+            (
+                "Users?$select=Name&$filter=startswith(UniqueName,'t')&$orderby=Name\
+                 &$expand=Worklogs($select=PeriodLength;$orderby=PeriodLength desc;$top=2)",
+                json!([
+                    {"Name": "Tess O'Team", "Worklogs": [{"PeriodLength": 7200}, {"PeriodLength": 60}]},
+                    {"Name": "Tim Tëam", "Worklogs": [{"PeriodLength": 3600}, {"PeriodLength": 1800}]},
+                ]),
+            ),
+            (
+                "Users?$select=Name&$filter=startswith(UniqueName,'t')&$orderby=Name\
+                 &$expand=Worklogs($select=PeriodLength;$orderby=PeriodLength desc;$skip=1;$top=1;$count=true)",
+                json!([
+                    {"Name": "Tess O'Team", "Worklogs@odata.count": 3, "Worklogs": [{"PeriodLength": 60}]},
+                    {"Name": "Tim Tëam", "Worklogs@odata.count": 3, "Worklogs": [{"PeriodLength": 1800}]},
+                ]),
+            ),
+            (
+                "Projects?$select=ProjectName&$orderby=ProjectName&$expand=WorkItems($select=WorkItemId;\
+                 $filter=State eq 'Active';$orderby=WorkItemId;$expand=Worklogs($select=PeriodLength;\
+                 $expand=User($select=Name)))",
+                json!([
+                    {"ProjectName": "Alpha", "WorkItems": [
+                        {"WorkItemId": 2, "Worklogs": [{"PeriodLength": 2700, "User": {"Name": "Bo Budget"}}]},
+                        {"WorkItemId": 3, "Worklogs": [{"PeriodLength": 5400, "User": {"Name": "Petra Product"}}]},
+                    ]},
+                    {"ProjectName": "Beta", "WorkItems": [
+                        {"WorkItemId": 9, "Worklogs": [{"PeriodLength": 7200, "User": {"Name": "Tess O'Team"}}]},
+                    ]},
+                ]),
+            ),
+            (
+                "WorkItems(5)?$select=WorkItemId&$expand=Ancestors($select=WorkItemId;$orderby=WorkItemId),Descendants",
+                json!({
+                    "WorkItemId": 5,
+                    "Ancestors": [{"WorkItemId": 1}, {"WorkItemId": 2}, {"WorkItemId": 3}, {"WorkItemId": 4}],
+                    "Descendants": [],
+                }),
+            ),
+        ],
+    );
+}
+
+/// The name of each log in the order of the answer.
+#[track_caller]
+fn check_order(set: &str, key: &str, cases: &[(&str, &str)]) {
+    for (order, expected) in cases {
+        let reply = get(&format!("{V4}/{set}?$select={key}&$orderby={order}"));
+        assert_eq!(reply.status, 200, "{order}: {}", reply.text());
+        assert_eq!(names(&reply.json(), key), *expected, "{order}");
+    }
+}
+
+#[test]
+fn od_56_orderby() {
+    check_order(
+        "Worklogs",
+        "Id",
+        &[
+            ("BillablePeriodLength,Id", "3 6 8 10 2 4 9 13 1 5 7"),
+            ("BillablePeriodLength desc,Id", "5 7 1 13 9 4 2 3 6 8 10"),
+            ("BillablePeriodLength desc,Id desc", "7 5 1 13 9 4 2 10 8 6 3"),
+            ("User/Name desc,Timestamp", "1 2 3 4 5 6 7 8 9 13 10"),
+            ("PeriodLength mod 7 desc,Id", "10 13 3 4 5 7 1 2 8 9 6"),
+            ("WorkItem/Title,Id", "3 9 4 10 8 5 6 13 1 7 2"),
+            ("Budget/BudgetName,PeriodLength", "6 10 3 8 5 9 2 13 1 7 4"),
+            ("IsBillable desc,Timestamp desc", "13 9 7 5 4 1 10 8 6 3 2"),
+        ],
+    );
+    check_order("WorkItems", "WorkItemId", &[("AllWorklogs/$count desc,WorkItemId", "1 2 3 4 8 5 6 7 9")]);
+}
+
+#[test]
+fn od_57_58_top_skip_count() {
+    check_values(
+        V4,
+        &[
+            ("Users?$select=Name&$orderby=Name&$top=2&$skip=1", json!([{"Name": "Bo Budget"}, {"Name": "Nora None"}])),
+            ("Users?$top=0", json!([])),
+            ("Users?$top=0&$count=true", json!({"@odata.count": 6, "value": []})),
+            (
+                "Users?$select=Name&$orderby=Name&$top=1&$count=true&$filter=startswith(UniqueName,'t')",
+                json!({"@odata.count": 2, "value": [{"Name": "Tess O'Team"}]}),
+            ),
+            ("Users?$select=Name&$top=1&$count=false&$orderby=Name", json!([{"Name": "Ada Admin"}])),
+            ("Users?$skip=6", json!([])),
+        ],
+    );
+}
+
+#[test]
+fn od_59_the_count_alone() {
+    for (target, expected) in [
+        ("Worklogs/$count", "11"),
+        ("Worklogs/$count?$filter=IsBillable", "6"),
+        ("Worklogs/$count?$filter=IsBillable&$orderby=Id&$select=Id&$format=json", "6"),
+        ("WorkItems(3)/Children/$count", "1"),
+        ("WorkItems(1)/AllWorklogs/$count?$filter=not IsBillable", "3"),
+    ] {
+        let reply = get(&format!("{V4}/{target}"));
+        assert_eq!((reply.status, reply.text()), (200, expected), "{target}");
+        assert!(reply.header("Content-Type").is_some_and(|kind| kind.starts_with("text/plain")), "{target}");
+    }
+}
