@@ -1,5 +1,6 @@
 //! The command line, run as a program: what it prints, where, and with which exit code.
 
+mod bad_database;
 mod config;
 mod help;
 mod people;
