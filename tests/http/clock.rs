@@ -1,15 +1,17 @@
 //! A server in this process, whose clock the test holds: expiry, last use, and the end that leaves nothing behind.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use timeledger::auth::{self, TokenError};
 use timeledger::clock::Clock;
 use timeledger::config::Config;
-use timeledger::db::{Db, Options, Role};
+use timeledger::db::{Conn, Db, Options, Role};
 use timeledger::domain::people::{self, NewPerson, PeopleError};
 use timeledger::http::{App, serve_until};
+use timeledger::policy;
 use timeledger::sql::Instant;
 use timeledger::telemetry::Metrics;
 
@@ -32,23 +34,50 @@ fn serve(database: &Database, clock: Clock) -> (SocketAddr, tokio::sync::oneshot
     (address, stop, server)
 }
 
+/// Somebody, and a token of two days.
+fn person_with_token(conn: &mut Conn, clock: &Clock) -> String {
+    let new = NewPerson { unique_name: "ann".into(), name: "Ann".into(), email: None, role: policy::Role::Team };
+    let ann = conn.write::<_, PeopleError>(|tx| people::add(tx, &new, clock.now())).unwrap();
+    let token = conn.write::<_, TokenError>(|tx| auth::create(tx, ann.id, "test", Some(2), clock.now())).unwrap();
+    token.expose().to_owned()
+}
+
+/// A server that is told to stop lets what runs end, takes nothing new, and ends.
+#[test]
+fn a_running_request_ends_before_the_server_does() {
+    let database = Database::migrated(BACKENDS[0]);
+    let token = person_with_token(&mut database.connect(Role::Writer), &Clock::system());
+    let (address, stop, server) = serve(&database, Clock::system());
+    let mut running = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "POST {USERS}/$query HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Type: text/plain\r\n\
+         Content-Length: 6\r\n\r\n"
+    );
+    running.write_all(head.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    drop(stop);
+    let until = std::time::Instant::now() + Duration::from_secs(5);
+    while TcpStream::connect(address).is_ok() {
+        assert!(std::time::Instant::now() < until, "new connections are taken");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running.write_all(b"$top=1").unwrap();
+    let mut answer = String::new();
+    running.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"ann\""), "{answer}");
+    server.join().expect("the server ends");
+}
+
 #[test]
 fn au_13_a_token_ends_and_its_last_use_is_kept() {
     for backend in BACKENDS {
         let database = Database::migrated(backend);
         let clock = Clock::held_at(Instant(1_800_000_000_000_000));
         let mut conn = database.connect(Role::Writer);
-        let new = NewPerson {
-            unique_name: "ann".to_owned(),
-            name: "Ann".to_owned(),
-            email: None,
-            role: timeledger::policy::Role::Team,
-        };
-        let ann = conn.write::<_, PeopleError>(|tx| people::add(tx, &new, clock.now())).unwrap();
-        let token = conn.write::<_, TokenError>(|tx| auth::create(tx, ann.id, "test", Some(2), clock.now())).unwrap();
+        let token = person_with_token(&mut conn, &clock);
 
         let (address, stop, server) = serve(&database, clock.clone());
-        let get = || Request::get(USERS).bearer(token.expose()).header("User-Agent", "test/1").send(address).status;
+        let get = || Request::get(USERS).bearer(&token).header("User-Agent", "test/1").send(address).status;
         assert_eq!(get(), 200);
         clock.advance(DAY);
         let used = clock.now();

@@ -1,6 +1,8 @@
 //! Limits, compression, CORS: what surrounds every route.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 use super::with_people;
 use crate::backend::Backend;
@@ -84,4 +86,34 @@ fn contract_0_1_route_segments_match_in_any_letter_case_and_under_any_collection
     let several = with_people(Backend::Sqlite, &[("TIMELEDGER_SERVER__ORGANIZATIONS", "One,Two")]);
     assert_eq!(several.get("ann", "/api/one/odata/v4.0/Users").status, 200);
     assert_eq!(several.get("ann", "/api/Three/odata/v4.0/Users").status, 404);
+}
+
+/// A request whose body is still on its way holds its place; a further one of the same person is told to come back.
+#[test]
+fn od_154_a_person_has_so_many_requests_at_once() {
+    let server = with_people(Backend::Sqlite, &[("TIMELEDGER_ODATA__MAX_CONCURRENT", "1")]);
+    let (ann, bob) = (server.token("ann"), server.token("bob"));
+    let mut slow = TcpStream::connect(server.address).unwrap();
+    let head = format!(
+        "POST {USERS}/$query HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {ann}\r\n\
+         Content-Type: text/plain\r\nContent-Length: 6\r\n\r\n"
+    );
+    slow.write_all(head.as_bytes()).unwrap();
+    let get = |token: &str| Request::get(USERS).bearer(token).send(server.address);
+    let reply = (0..200)
+        .map(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            get(&ann)
+        })
+        .find(|reply| reply.status != 200)
+        .expect("the second request of ann is refused");
+    assert_eq!((reply.status, reply.error_code().as_str()), (429, "TooManyRequests"));
+    assert_eq!(reply.header("Retry-After"), Some("1"));
+    assert_eq!(get(&bob).status, 200);
+
+    slow.write_all(b"$top=1").unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(get(&ann).status, 200);
 }
