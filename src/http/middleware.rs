@@ -13,11 +13,11 @@ use std::time::Instant;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use uuid::Uuid;
 
 use super::App;
@@ -82,6 +82,9 @@ pub(super) async fn edge<B: MessageBody + 'static>(
         Err(problem) => Ok(Err(problem.into())),
     };
     match outcome {
+        Ok(Ok(response)) if refuses_encoding(response.response()) => {
+            Err(record.failed(Problem::encoding_not_acceptable(), envelope))
+        }
         Ok(Ok(mut response)) => {
             add_headers(response.headers_mut(), id);
             record.route = RoutePattern::of(response.request());
@@ -100,7 +103,8 @@ pub(super) async fn problems<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<actix_web::body::EitherBody<B>>, Error> {
-    let response = next.call(request).await?;
+    let mut response = next.call(request).await?;
+    spare_workbooks(response.headers_mut());
     let Some(error) = response.response().error() else { return Ok(response.map_into_left_body()) };
     let request = response.request();
     let id = request.extensions().get::<RequestId>().map_or_else(Uuid::nil, |id| id.0);
@@ -111,6 +115,15 @@ pub(super) async fn problems<B: MessageBody + 'static>(
     Ok(response.into_response(answer).map_into_right_body())
 }
 
+/// A workbook is a zip already: to compress it again would cost time and save nothing. The compression leaves alone what
+/// names an encoding; [`edge`] takes the mark away.
+fn spare_workbooks(headers: &mut HeaderMap) {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if kind.is_some_and(|kind| kind.starts_with(b"application/vnd.openxmlformats-officedocument")) {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
+    }
+}
+
 fn log(problem: &Problem, id: Uuid) {
     let cause = problem.cause().unwrap_or_default();
     if problem.status().is_server_error() && problem.cause().is_some() {
@@ -118,6 +131,11 @@ fn log(problem: &Problem, id: Uuid) {
     } else {
         tracing::debug!(request = %id, code = problem.code(), cause, "request refused");
     }
+}
+
+/// Whether the compression found nothing that the client takes: it alone answers without a type.
+fn refuses_encoding<B>(response: &HttpResponse<B>) -> bool {
+    response.status() == StatusCode::NOT_ACCEPTABLE && !response.headers().contains_key(header::CONTENT_TYPE)
 }
 
 fn check_limits(request: &ServiceRequest, app: &App) -> Result<(), Problem> {
@@ -134,6 +152,9 @@ fn check_limits(request: &ServiceRequest, app: &App) -> Result<(), Problem> {
 
 /// What every answer carries (AU-92), unless its route knows better.
 fn add_headers(headers: &mut HeaderMap, id: RequestId) {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "identity") {
+        headers.remove(header::CONTENT_ENCODING);
+    }
     if let Ok(id) = HeaderValue::from_str(&id.0.to_string()) {
         headers.insert(X_REQUEST_ID, id);
     }

@@ -114,6 +114,12 @@ impl Problem {
         Problem::coded(Code::UriTooLong, message)
     }
 
+    pub(super) fn encoding_not_acceptable() -> Problem {
+        let message =
+            "No encoding that Accept-Encoding admits is known here; br, gzip, deflate, zstd and identity are.";
+        Problem::coded(Code::NotAcceptable, message)
+    }
+
     pub(super) fn header_too_large(limit: usize) -> Problem {
         Problem::coded(
             Code::HeaderTooLarge,

@@ -48,6 +48,11 @@ fn od_23_an_answer_is_compressed_as_asked_and_only_then() {
     flate2::read::GzDecoder::new(asked("gzip").body.as_slice()).read_to_end(&mut text).unwrap();
     assert_eq!(text, plain.body);
     assert_eq!(asked("identity").body, plain.body);
+    let workbook = Request::get(&format!("{USERS}?$format=xlsx")).header("Accept-Encoding", "gzip");
+    let workbook = server.send("ann", workbook);
+    assert_eq!((workbook.header("Content-Encoding"), &workbook.body[..2]), (None, b"PK".as_slice()));
+    let none = asked("identity;q=0");
+    assert_eq!((none.status, none.error_code().as_str()), (406, "NotAcceptable"));
 }
 
 #[test]
