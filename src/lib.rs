@@ -12,5 +12,6 @@ pub mod entities;
 pub mod http;
 pub mod odata;
 pub mod policy;
+pub mod seed;
 pub mod sql;
 pub mod telemetry;

@@ -98,16 +98,19 @@ impl Assigned {
     }
 }
 
-/// Computes the budget of every item and log anew; `forest` is that of all items. Writes only what differs.
-pub fn recompute_all(tx: &mut Tx<'_>, forest: &Forest) -> Result<(), DbError> {
+/// Computes the budget of every item and log anew; `forest` is that of all items. Writes only what differs, and gives
+/// the budget of each item.
+pub fn recompute_all(tx: &mut Tx<'_>, forest: &Forest) -> Result<HashMap<i32, Effective>, DbError> {
     let assigned = Assigned::read(tx)?;
     let stored: Vec<(i32, Option<i32>, i32)> = on!(tx, c => work_items::table
         .select((work_items::id, work_items::budget_id, work_items::budget_assignment))
         .load(c))?;
     let mut update =
         Update { table: "work_items", key: "id", columns: &["budget_id", "budget_assignment"], rows: Vec::new() };
+    let mut computed = HashMap::with_capacity(stored.len());
     for (item, budget, assignment) in stored {
         let is = assigned.effective(forest, item);
+        computed.insert(item, is);
         if (budget, assignment) != (is.budget, is.assignment.number()) {
             update.rows.push(vec![
                 Value::Int32(item),
@@ -117,7 +120,8 @@ pub fn recompute_all(tx: &mut Tx<'_>, forest: &Forest) -> Result<(), DbError> {
         }
     }
     tx.update(&update)?;
-    recompute_worklogs(tx)
+    recompute_worklogs(tx)?;
+    Ok(computed)
 }
 
 /// Brings `worklogs.budget_id` in line with the logs' own budgets and their items'.

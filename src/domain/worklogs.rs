@@ -20,6 +20,26 @@ pub struct Flags {
     pub is_from_api: bool,
 }
 
+impl Flags {
+    /// As the contract names them, §4.3.
+    pub const NAMES: [&str; 7] =
+        ["isTracked", "isManuallyEntered", "isChanged", "isTrackedExtended", "isImported", "isFromApi", "isBillable"];
+
+    /// The flag of a name.
+    pub fn by_name(&mut self, name: &str) -> Option<&mut bool> {
+        Some(match name {
+            "isTracked" => &mut self.is_tracked,
+            "isManuallyEntered" => &mut self.is_manually_entered,
+            "isChanged" => &mut self.is_changed,
+            "isTrackedExtended" => &mut self.is_tracked_extended,
+            "isImported" => &mut self.is_imported,
+            "isFromApi" => &mut self.is_from_api,
+            "isBillable" => &mut self.is_billable,
+            _ => return None,
+        })
+    }
+}
+
 /// A log to be stored. Ids are internal ones.
 #[derive(Clone, Debug)]
 pub struct NewWorklog {
