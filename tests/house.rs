@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("http", &["domain", "entities", "odata", "auth", "policy", "db", "sql", "config", "clock", "telemetry"]),
     ("domain", &["auth", "policy", "db", "sql", "config", "clock", "telemetry"]),
-    ("seed", &["entities", "odata", "auth", "policy", "db", "sql", "config", "clock", "telemetry"]),
+    ("seed", &["domain", "entities", "odata", "auth", "policy", "db", "sql", "config", "clock", "telemetry"]),
     ("entities", &["odata", "policy", "sql"]),
     ("odata", &["db", "sql"]),
     ("auth", &["policy", "db", "sql", "clock"]),

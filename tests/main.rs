@@ -10,4 +10,5 @@ mod house;
 mod http;
 mod odata;
 mod odata_grammar;
+mod seed;
 mod support;

@@ -1,0 +1,3 @@
+//! The room `seed`, on both back ends: what is loaded, what is refused, what is made up.
+
+mod load;
