@@ -291,6 +291,8 @@ pub struct Nav {
     /// `(property here, property there)` where a foreign key is exposed.
     pub constraint: Option<(&'static str, &'static str)>,
     pub contained: bool,
+    /// How the columns of the link travel: row keys are integers, the calendar is linked by its days.
+    pub linked_by: Type,
     pub doc: &'static str,
     life: Life,
     needs: Right,
@@ -307,6 +309,7 @@ pub const fn one(name: &'static str, target: &'static Entity, link: (&'static st
         set: None,
         constraint: None,
         contained: false,
+        linked_by: Type::Int64,
         doc: "",
         life: Life::ALWAYS,
         needs: Right::NONE,
@@ -321,6 +324,12 @@ impl Nav {
     /// Through a table between: see [`Link::Via`].
     pub const fn via(mut self, link: Link) -> Nav {
         self.link = link;
+        self
+    }
+
+    /// The link's columns are days.
+    pub const fn by_day(mut self) -> Nav {
+        self.linked_by = Type::Day;
         self
     }
 

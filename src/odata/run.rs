@@ -278,13 +278,18 @@ impl Run<'_> {
     }
 
     fn child(&self, child: &Child, parents: Vec<i64>, conn: &mut Conn) -> Result<Filled, RunError> {
-        let parents = List::new(Items::Ints(parents));
+        let parents = List::new(match child.nav.linked_by {
+            Type::Day => Items::Days(parents.into_iter().filter_map(|day| Some(Day(day.try_into().ok()?))).collect()),
+            _ => Items::Ints(parents),
+        });
         let mut filled = Filled::default();
         if let Some(count) = child.count_statement(parents.clone()) {
             for row in conn.rows(&count, &count.types)? {
-                if let [Value::Int64(parent), Value::Int64(n)] = row.as_slice() {
-                    filled.counts.insert(*parent, *n);
-                }
+                match row.as_slice() {
+                    [Value::Int64(parent), Value::Int64(n)] => filled.counts.insert(*parent, *n),
+                    [Value::Day(parent), Value::Int64(n)] => filled.counts.insert(parent.0.into(), *n),
+                    _ => None,
+                };
             }
         }
         let steps = self.steps(&child.level, child.nav.target, false);
@@ -480,7 +485,7 @@ impl Visit for Members<'_> {
     type Error = RunError;
 
     fn row(&mut self, row: &impl Fields) -> Result<(), RunError> {
-        let parent = row.read(self.child.parent, Type::Int64, |cell| match cell {
+        let parent = row.read(self.child.parent, self.child.nav.linked_by, |cell| match cell {
             Cell::Int(n) => n,
             Cell::Day(day) => day.0.into(),
             _ => 0,

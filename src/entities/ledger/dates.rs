@@ -25,6 +25,7 @@ pub static DATE: Entity = entity("CalendarDate")
         prop("IsWeekend", Boolean, col("is_weekend")).doc("Whether it is a Saturday or Sunday."),
     ]])
     .navs(&[many("Worklogs", &WORKLOG, ("day", "work_date"))
+        .by_day()
         .bound_to("Worklogs")
         .partner("WorkedOn")
         .doc("Logs of work on this day.")])

@@ -63,6 +63,7 @@ enum Step {
     Hole {
         child: usize,
         key: usize,
+        sql: Type,
         path: String,
     },
     /// The key of the row's entity as it stands in a URL.
@@ -150,8 +151,8 @@ impl Steps {
                     key(row, columns, &mut text)?;
                     out.extend_from_slice(&text);
                 }
-                Step::Hole { child, key: column, path } => {
-                    let parent = row.read(*column, Type::Int64, |cell| match cell {
+                Step::Hole { child, key: column, sql, path } => {
+                    let parent = row.read(*column, *sql, |cell| match cell {
                         Cell::Int(n) => Some(n),
                         Cell::Day(day) => Some(day.0.into()),
                         _ => None,
@@ -282,7 +283,12 @@ impl Compiler<'_> {
                         self.text.push(b',');
                     }
                     self.cut();
-                    self.steps.push(Step::Hole { child: *child, key: *key, path: format!("{path}/{name}") });
+                    self.steps.push(Step::Hole {
+                        child: *child,
+                        key: *key,
+                        sql: self.level.types[*key],
+                        path: format!("{path}/{name}"),
+                    });
                 }
             }
         }

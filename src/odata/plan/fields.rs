@@ -78,7 +78,7 @@ impl Planner<'_> {
                 let from = match nav.link {
                     Link::Direct { from, .. } | Link::Via { from, .. } => from,
                 };
-                let key = out.columns.add(place.alias.col(from), Type::Int64);
+                let key = out.columns.add(place.alias.col(from), nav.linked_by);
                 let child = self.child(nav, options, page);
                 out.children.push(child);
                 Field::Many { name: nav.name, child: out.children.len() - 1, key }
@@ -140,7 +140,7 @@ impl Planner<'_> {
         let mut gathered = Gathered::default();
         let fields = planner.fields(place, &options.output, page, &mut gathered);
         let key = planner.key_columns(nav.target, place, page, &mut gathered);
-        let parent = gathered.columns.add(link.clone(), Type::Int64);
+        let parent = gathered.columns.add(link.clone(), nav.linked_by);
         let mut joins = planner.close_scope();
         joins.splice(0..0, between);
         select.joins = joins;

@@ -158,7 +158,7 @@ impl Child {
     pub fn count_statement(&self, parents: List) -> Option<Statement> {
         let mut select = self.counted.clone()?;
         select.filter.push(Expr::In(Box::new(select.columns[0].clone()), parents));
-        Some(Statement { select, types: vec![Type::Int64, Type::Int64], cacheable: true })
+        Some(Statement { select, types: vec![self.nav.linked_by, Type::Int64], cacheable: true })
     }
 
     /// Whether the expand item has `$count=true`.
