@@ -34,7 +34,7 @@ impl Fixture {
     /// A few people of every role, their logs, a tree of work items, budgets.
     pub const SMALL: Fixture = Fixture("small");
 
-    fn path(self) -> PathBuf {
+    pub fn path(self) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load").join(self.0).with_extension("json")
     }
 }
@@ -82,13 +82,16 @@ impl Database {
     pub fn loaded(backend: Backend, fixture: Fixture) -> Database {
         static TEMPLATES: LazyLock<Mutex<HashMap<(Backend, Fixture), Database>>> = LazyLock::new(Mutex::default);
         let mut templates = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
-        let template = templates.entry((backend, fixture)).or_insert_with(|| {
-            let database = Database::empty(backend);
-            let file = fixture.path();
-            program::run(&["load", "--database", &database.text, file.to_str().expect("a path in UTF-8")]);
-            database
-        });
+        let template = templates.entry((backend, fixture)).or_insert_with(|| Database::load(backend, &fixture.path()));
         template.copied()
+    }
+
+    /// A new database with what the file holds.
+    pub fn load(backend: Backend, file: &Path) -> Database {
+        let database = Database::empty(backend);
+        let file = file.to_str().expect("a path in UTF-8");
+        program::run(&["load", "--database", &database.text, file]);
+        database
     }
 
     fn copied(&self) -> Database {

@@ -10,5 +10,6 @@ mod house;
 mod http;
 mod odata;
 mod odata_grammar;
+mod policy;
 mod seed;
 mod support;

@@ -97,6 +97,20 @@ fn od_52_expand() {
                 ]),
             ),
             (
+                "Dates?$select=DateSK&$filter=DateSK ge 20240102 and DateSK le 20240103\
+                 &$expand=Worklogs($select=PeriodLength;$count=true;$expand=WorkedOn($select=DayName))",
+                json!([
+                    {"DateSK": 20_240_102, "Worklogs@odata.count": 2, "Worklogs": [
+                        {"PeriodLength": 3600, "WorkedOn": {"DayName": "Tuesday"}},
+                        {"PeriodLength": 1800, "WorkedOn": {"DayName": "Tuesday"}},
+                    ]},
+                    {"DateSK": 20_240_103, "Worklogs@odata.count": 2, "Worklogs": [
+                        {"PeriodLength": 900, "WorkedOn": {"DayName": "Wednesday"}},
+                        {"PeriodLength": 60, "WorkedOn": {"DayName": "Wednesday"}},
+                    ]},
+                ]),
+            ),
+            (
                 "WorkItems(5)?$select=WorkItemId&$expand=Ancestors($select=WorkItemId;$orderby=WorkItemId),Descendants",
                 json!({
                     "WorkItemId": 5,
