@@ -6,9 +6,11 @@ mod completions;
 mod config;
 mod doctor;
 pub mod failure;
+mod load;
 mod man;
 mod migrate;
 mod output;
+mod progress;
 mod query;
 mod serve;
 mod settings;
@@ -37,6 +39,7 @@ enum Command {
     Serve(serve::Serve),
     Doctor(doctor::Doctor),
     Query(query::Query),
+    Load(load::Load),
     User(user::User),
     Token(token::Token),
     Migrate(migrate::Migrate),
@@ -48,7 +51,7 @@ enum Command {
 /// The commands as `--help` groups them; each stands in one group.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["serve", "doctor"]),
-    ("Data", &["query"]),
+    ("Data", &["query", "load"]),
     ("People", &["user", "token"]),
     ("Set-up", &["migrate", "config", "completions", "man"]),
 ];
@@ -104,6 +107,7 @@ impl Cli {
         match self.command {
             Command::Serve(serve) => serve.run(config),
             Command::Query(query) => query.run(config),
+            Command::Load(load) => load.run(config),
             Command::User(user) => user.run(config),
             Command::Token(token) => token.run(config),
             Command::Migrate(migrate) => migrate.run(config),
