@@ -2,15 +2,16 @@
 //! `TIMELEDGER_TEST_POSTGRES` names (`tests/run` starts one). Each goes with its [`Database`].
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use diesel::connection::SimpleConnection;
 use timeledger::db::{Conn, DatabaseUrl, Role, migrate};
-use timeledger::on;
-
-use crate::support::program;
+use timeledger::sql::Instant;
+use timeledger::{on, seed};
 
 /// Which back end a test runs on; a test runs on each of [`BACKENDS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,7 +79,7 @@ impl Database {
         database
     }
 
-    /// A database with a fixture: loaded once a process by `timeledger load`, then copied.
+    /// A database with a fixture: loaded once a process, then copied.
     pub fn loaded(backend: Backend, fixture: Fixture) -> Database {
         static TEMPLATES: LazyLock<Mutex<HashMap<(Backend, Fixture), Database>>> = LazyLock::new(Mutex::default);
         let mut templates = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,12 +87,20 @@ impl Database {
         template.copied()
     }
 
-    /// A new database with what the file holds.
+    /// A new database with what the file holds, as `timeledger load` brings it in. What the file does not date is of the
+    /// first day of 2024, so that both back ends answer alike.
     pub fn load(backend: Backend, file: &Path) -> Database {
         let database = Database::empty(backend);
-        let file = file.to_str().expect("a path in UTF-8");
-        program::run(&["load", "--database", &database.text, file]);
+        database.load_more(file);
         database
+    }
+
+    /// What a further file holds, beside what is there.
+    pub fn load_more(&self, file: &Path) {
+        let reader = File::open(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let now = Instant(1_704_067_200_000_000);
+        seed::load(&mut self.connect(Role::Migrator), BufReader::new(reader), now, &mut |_| {})
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
 
     fn copied(&self) -> Database {

@@ -4,6 +4,7 @@
 
 mod backend;
 mod cli;
+mod clients;
 mod contract;
 mod db;
 mod house;

@@ -1,10 +1,19 @@
 //! Pages and next links: OD-57, OD-76, OD-93, OD-110 to OD-114.
 
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
 use serde_json::Value;
+use timeledger::db::tables::worklogs;
+use timeledger::db::{DbError, Role};
+use timeledger::on;
+use timeledger::sql::Guid;
 
 use super::{ADA, TIM, V4, V33, send, servers};
+use crate::backend::{Database, for_each_backend};
 use crate::support::http::{Reply, Request};
 use crate::support::server::{Server, path_of};
+use crate::support::site;
 
 /// Walks with pages of `size`; every page but the last is full.
 fn walk(server: &Server, target: &str, size: usize) -> Vec<Value> {
@@ -177,4 +186,62 @@ fn od_114_the_size_is_kept_in_next_links() {
 fn od_113_snapshots_are_not_served() {
     let reply = send(ADA, Request::get(&format!("{V4}/Worklogs")).header("OData-Isolation", "snapshot"));
     assert_eq!((reply.status, reply.error_code().as_str()), (412, "IsolationNotSupported"));
+}
+
+/// Rows that stand unchanged through the whole walk come exactly once, whatever comes and goes between its pages.
+#[test]
+fn od_113_rows_come_and_go_during_a_walk() {
+    const THERE: usize = 1_000;
+    for_each_backend(|backend| {
+        for order in ["", "&$orderby=Timestamp desc", "&$orderby=WorkItemId,PeriodLength desc"] {
+            let database = Database::load(backend, &site::logs(&format!("walk-{backend:?}"), 1, THERE, true));
+            let server = Server::start(database);
+            let mut next = Some(format!("{V4}/Worklogs?$select=PeriodLength{order}"));
+            let mut seen: BTreeMap<u64, usize> = BTreeMap::new();
+            let (mut added, mut removed) = (0, Vec::new());
+            while let Some(target) = next {
+                let body = page(&server, &target, 100).json();
+                for row in body["value"].as_array().expect("rows") {
+                    *seen.entry(row["PeriodLength"].as_u64().expect("seconds")).or_default() += 1;
+                }
+                next = body["@odata.nextLink"].as_str().map(|link| path_of(link).to_owned());
+                if added < 500 {
+                    add(&server, backend, THERE + 1 + added, 50);
+                    added += 50;
+                }
+                // Some that were seen and some that were not.
+                let gone: Vec<u64> = (1..=10).map(|n| n * 97 + removed.len() as u64 / 10).collect();
+                remove(&server, &gone);
+                removed.extend(gone);
+            }
+            for n in 1..=THERE as u64 {
+                let times = seen.get(&n).copied().unwrap_or(0);
+                let stayed = !removed.contains(&n);
+                assert!(times == 1 || (!stayed && times == 0), "log {n} came {times} times{order}");
+            }
+            assert!(seen.values().all(|times| *times == 1), "no row comes twice{order}");
+        }
+    });
+}
+
+fn add(server: &Server, backend: crate::backend::Backend, from: usize, count: usize) {
+    let file = site::logs(&format!("walk-more-{backend:?}"), from, count, false);
+    server.database.load_more(&file);
+}
+
+/// As the product deletes: the row stays and says so.
+fn remove(server: &Server, numbers: &[u64]) {
+    let guids: Vec<Guid> = numbers
+        .iter()
+        .map(|n| {
+            let text = format!("cccccccc-0000-4000-8000-{n:012}");
+            Guid(text.parse().expect("a GUID"))
+        })
+        .collect();
+    let mut conn = server.database.connect(Role::Writer);
+    let done: Result<usize, DbError> = conn.write(|tx| {
+        Ok(on!(tx, c => diesel::update(worklogs::table.filter(worklogs::guid.eq_any(guids.clone())))
+            .set(worklogs::deleted.eq(true)).execute(c))?)
+    });
+    assert!(done.is_ok_and(|rows| rows > 0));
 }

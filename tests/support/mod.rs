@@ -3,3 +3,4 @@
 pub mod http;
 pub mod program;
 pub mod server;
+pub mod site;
