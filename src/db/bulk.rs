@@ -56,7 +56,11 @@ impl Conn {
     pub fn set_aside(&mut self, table: &'static str) -> Result<SetAside, DbError> {
         let query = match self {
             Conn::Sqlite(_) => SQLITE_DEFINITIONS,
-            Conn::Postgres(_) => POSTGRES_DEFINITIONS,
+            Conn::Postgres(c) => {
+                // Checks that wait for the end of the transaction would forbid to alter the tables that they are about.
+                c.diesel().batch_execute("SET CONSTRAINTS ALL IMMEDIATE")?;
+                POSTGRES_DEFINITIONS
+            }
         };
         let definitions: Vec<Definition> = on!(self, c => diesel::sql_query(query).bind::<Text, _>(table).load(c))?;
         let mut back = Vec::new();

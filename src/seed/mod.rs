@@ -2,12 +2,24 @@
 //!
 //! In: a connection that may migrate, and what is wanted. Out: rows in one transaction, and a [`Summary`] of them.
 
+mod demo;
+mod generate;
+mod item_fields;
+mod items;
 mod known_fields;
 mod load;
+mod logs;
+mod money;
+mod people;
+mod planning;
+mod random;
 mod rows;
+mod words;
 
 use serde::Serialize;
 
+pub use self::demo::demo;
+pub use self::generate::{SeedError, SeedOptions, generate};
 pub use self::load::{LoadError, load};
 use crate::domain::worklogs::NewWorklog;
 

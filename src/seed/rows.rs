@@ -116,6 +116,26 @@ impl Row for Project {
     }
 }
 
+#[derive(Clone, Debug)]
+pub(super) struct Team {
+    pub id: i32,
+    pub guid: Guid,
+    pub name: String,
+    pub project_id: Option<i32>,
+}
+
+impl Row for Team {
+    const TABLE: &'static str = "teams";
+
+    fn columns() -> &'static [&'static str] {
+        &["id", "guid", "name", "project_id"]
+    }
+
+    fn values(self) -> Vec<Value> {
+        vec![Value::Int32(self.id), Value::Guid(self.guid), Value::Text(self.name), int(self.project_id)]
+    }
+}
+
 /// A pair of ids, of one of the tables that only relate two others.
 macro_rules! pair {
     ($(#[$doc:meta])* $name:ident, $table:literal, $first:literal, $second:literal) => {
@@ -137,6 +157,10 @@ macro_rules! pair {
     };
 }
 
+pair!(
+    /// Team, person.
+    TeamMember, "team_members", "team_id", "user_id"
+);
 pair!(
     /// Work item, budget.
     BudgetWorkItem, "budget_work_items", "work_item_id", "budget_id"
@@ -365,6 +389,11 @@ impl WorkItem {
             effective: Effective { budget: None, assignment: Assignment::NotComputed },
             fields: KNOWN.iter().map(known_fields::Known::unset).collect(),
         }
+    }
+
+    /// With its place in the tree and its budget.
+    pub fn placed(self, root_id: i32, has_children: bool, effective: Effective) -> WorkItem {
+        WorkItem { root_id, has_children, effective, ..self }
     }
 
     /// Sets a known field by its position in [`KNOWN`].

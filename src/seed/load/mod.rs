@@ -80,10 +80,16 @@ fn read(reader: impl Read, store: &mut Store<'_, '_, '_>) -> Result<(), LoadErro
         Some(Fault::Member { member, reason }) => LoadError::Row { path: format!("{place}.{member}"), reason },
         Some(Fault::Path { path, reason }) => LoadError::Row { path, reason },
         None if error.is_io() => LoadError::Unreadable(error.into()),
-        None => {
-            LoadError::Row { path: if place == "." { "the file".into() } else { place }, reason: error.to_string() }
-        }
+        None => LoadError::Row { path: known_part(&place), reason: error.to_string() },
     })
+}
+
+/// A path as far as it is known: the tracker writes `?` for a place that it could not name.
+fn known_part(place: &str) -> String {
+    match place.trim_end_matches(['?', '.']) {
+        "" => "the file".into(),
+        known => known.to_owned(),
+    }
 }
 
 /// The GUID of something that is known by its kind and name.
