@@ -75,8 +75,8 @@ fn dump(conn: &mut Conn) -> BTreeMap<&'static str, Vec<String>> {
             ("@", false) => format!("(extract(epoch from {name}) * 1000000)::bigint"),
             ("^", false) => format!("{name} - date '1970-01-01'"),
             ("?", false) => format!("{name}::int"),
-            ("!", true) => format!("cast({name} * 100 as integer)"),
-            ("!", false) => format!("({name} * 100)::bigint"),
+            ("!", true) => format!("cast({name} * 1000 as integer)"),
+            ("!", false) => format!("({name} * 1000)::bigint"),
             _ => column.to_owned(),
         };
         format!("coalesce(cast({expression} as text), '-')")
