@@ -23,8 +23,8 @@ pub enum Backend {
 pub const BACKENDS: [Backend; 2] = [Backend::Sqlite, Backend::Postgres];
 
 /// Runs a test on both.
-pub fn for_each_backend(mut test: impl FnMut(Backend)) {
-    BACKENDS.into_iter().for_each(|backend| test(backend));
+pub fn for_each_backend(test: impl FnMut(Backend)) {
+    BACKENDS.into_iter().for_each(test);
 }
 
 /// A file of `fixtures/load/`, by its name.

@@ -14,7 +14,7 @@ pub struct Reader {
 
 impl Reader {
     /// A name without its marks, if it is there for this reader.
-    fn sees<'t>(self, word: &'t str) -> Option<&'t str> {
+    fn sees(self, word: &str) -> Option<&str> {
         let (name, mark) = word.split_once('@').unwrap_or((word, ""));
         let number = |text: &str| text.replace('.', "").parse::<u16>().expect("a version");
         let there = match mark {

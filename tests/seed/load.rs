@@ -106,7 +106,8 @@ fn a_site_is_stored_as_it_is() {
         .expect("the closure");
         assert_eq!(closure, [(1, 1, 0), (1, 2, 1), (1, 3, 2), (2, 2, 0), (2, 3, 1), (3, 3, 0)]);
 
-        let custom: Vec<(String, Option<String>, Option<f64>, Option<bool>)> = on!(conn, c => {
+        type Custom = (String, Option<String>, Option<f64>, Option<bool>);
+        let custom: Vec<Custom> = on!(conn, c => {
             use tables::{fields, work_item_fields};
             work_item_fields::table
                 .inner_join(fields::table)

@@ -1,0 +1,128 @@
+//! The README does what it says: its query, its programs, its commands, its links.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::backend::{Fixture, for_each_backend};
+use crate::support::http::HOST;
+use crate::support::program;
+use crate::support::server::Server;
+
+const ADA: &str = "ada@example.com";
+/// The address that the README shows.
+const SHOWN: &str = "127.0.0.1:7177";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Blocks of code in this language, in their order.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect()
+}
+
+/// Commands of the shell blocks, a line each.
+fn commands() -> Vec<String> {
+    let lines = blocks(&page("README.md"), "sh").concat().replace("\\\n", " ");
+    lines.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn the_query_has_the_answer_that_is_printed() {
+    let command = commands().into_iter().find(|line| line.contains("$apply")).expect("the query");
+    let url = command.split_whitespace().find(|word| word.starts_with("http")).expect("an address");
+    let target = url.trim_start_matches("http://").trim_start_matches(SHOWN);
+    let options: Vec<_> = command.split('\'').filter(|part| part.starts_with('$')).collect();
+    let printed: Value = serde_json::from_str(&blocks(&page("README.md"), "json")[0]).expect("an answer in JSON");
+    for_each_backend(|backend| {
+        let reply = Server::shared(backend, Fixture::SMALL).get(ADA, &format!("{target}?{}", options.join("&")));
+        let answer: Value = serde_json::from_str(&reply.text().replace(HOST, SHOWN)).expect("JSON");
+        assert_eq!(answer, printed);
+    });
+}
+
+#[test]
+fn the_python_example_prints_the_rows() {
+    let python = std::env::var("TIMELEDGER_TEST_PYTHON").expect("TIMELEDGER_TEST_PYTHON, which tests/run sets");
+    let example = &blocks(&page("README.md"), "python")[0];
+    for_each_backend(|backend| {
+        let server = Server::shared(backend, Fixture::SMALL);
+        let example = example.replace(SHOWN, &server.address.to_string());
+        let text = format!("token = '{}'\n{example}", server.token(ADA));
+        let output = Command::new(&python).args(["-c", &text]).output().expect("Python starts");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(printed.lines().count(), 6, "{printed}");
+        assert!(printed.contains("Müller"), "{printed}");
+    });
+}
+
+/// Each command of ours has the subcommands and options that the README gives it.
+#[test]
+fn the_commands_exist() {
+    let mut ours = 0;
+    for line in commands().iter().chain(&inline_commands()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["timeledger", rest @ ..] => {
+                let subcommands: Vec<&str> =
+                    rest.iter().take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).copied().collect();
+                let help = program::run(&[&subcommands[..], &["--help"]].concat());
+                for option in rest.iter().filter(|word| word.starts_with("--")) {
+                    assert!(help.contains(*option), "`timeledger {}` has no {option}", subcommands.join(" "));
+                }
+                ours += 1;
+            }
+            ["cargo", "run", "--release", "--", "demo"] => drop(program::run(&["demo", "--help"])),
+            ["tests/run"] => assert!(root().join("tests/run").exists()),
+            ["curl", ..] => {}
+            other => panic!("nobody checks {other:?}"),
+        }
+    }
+    assert!(ours > 5, "the README shows {ours} commands of ours");
+}
+
+fn inline_commands() -> Vec<String> {
+    let text = page("README.md");
+    text.split('`').filter(|part| part.starts_with("timeledger ") && !part.contains('\n')).map(str::to_owned).collect()
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let link = regex::Regex::new(r"\]\(([^)#:]+)(?:#[^)]*)?\)").expect("a pattern");
+    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/quirks.md"] {
+        let folder = PathBuf::from(name).parent().map(Path::to_owned).unwrap_or_default();
+        for found in link.captures_iter(&page(name)) {
+            assert!(root().join(&folder).join(&found[1]).exists(), "{name} leads to {}, which is not there", &found[1]);
+        }
+    }
+}
+
+/// Every file that ARCHITECTURE.md names is there.
+#[test]
+fn architecture_names_files_that_exist() {
+    let path = regex::Regex::new(r"`((?:src|tests|docs|migrations|fixtures)/[A-Za-z0-9_./-]+)`").expect("a pattern");
+    for name in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
+        for found in path.captures_iter(&page(name)) {
+            let there = root().join(&found[1]);
+            assert!(there.exists(), "{name} names {}, which is not there", &found[1]);
+        }
+    }
+}
+
+/// SECURITY.md's pattern for secret scanners finds a token.
+#[test]
+fn tokens_match_the_published_pattern() {
+    let security = page("SECURITY.md");
+    let pattern = security.lines().find(|line| line.starts_with("tl[tar]_")).expect("a pattern in SECURITY.md");
+    let pattern = regex::Regex::new(&format!("^{pattern}$")).expect("a pattern");
+    for_each_backend(|backend| assert!(pattern.is_match(&Server::shared(backend, Fixture::SMALL).token(ADA))));
+}
