@@ -4,6 +4,7 @@
 
 mod completions;
 mod config;
+mod demo;
 mod doctor;
 pub mod failure;
 mod load;
@@ -12,6 +13,7 @@ mod migrate;
 mod output;
 mod progress;
 mod query;
+mod seed;
 mod serve;
 mod settings;
 mod token;
@@ -38,7 +40,9 @@ struct Cli {
 enum Command {
     Serve(serve::Serve),
     Doctor(doctor::Doctor),
+    Demo(demo::Demo),
     Query(query::Query),
+    Seed(seed::Seed),
     Load(load::Load),
     User(user::User),
     Token(token::Token),
@@ -50,8 +54,8 @@ enum Command {
 
 /// The commands as `--help` groups them; each stands in one group.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Run", &["serve", "doctor"]),
-    ("Data", &["query", "load"]),
+    ("Run", &["demo", "serve", "doctor"]),
+    ("Data", &["query", "seed", "load"]),
     ("People", &["user", "token"]),
     ("Set-up", &["migrate", "config", "completions", "man"]),
 ];
@@ -107,6 +111,8 @@ impl Cli {
         match self.command {
             Command::Serve(serve) => serve.run(config),
             Command::Query(query) => query.run(config),
+            Command::Demo(demo) => demo.run(config),
+            Command::Seed(seed) => seed.run(config),
             Command::Load(load) => load.run(config),
             Command::User(user) => user.run(config),
             Command::Token(token) => token.run(config),

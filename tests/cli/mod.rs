@@ -6,6 +6,7 @@ mod help;
 mod load;
 mod people;
 mod query;
+mod seed;
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
