@@ -34,8 +34,9 @@ pub(super) fn parse(text: &str) -> Option<Instant> {
     let year = i16::try_from(year).ok().filter(|year| *year > 0)?;
     let date = jiff::civil::Date::new(year, small(month)?, small(day)?).ok()?;
     let at = jiff::civil::Time::new(small(hour)?, small(minute)?, small(second)?, micros * 1000).ok()?;
-    let at = date.to_datetime(at).to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(Instant(at.timestamp().as_microsecond()))
+    // Not through a timestamp, whose range ends a day before the calendar's.
+    let since = date.to_datetime(at).duration_since(jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0));
+    Some(Instant(i64::try_from(since.as_micros()).ok()?))
 }
 
 /// Numbers of fixed length, divided by one letter.
