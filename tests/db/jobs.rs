@@ -82,7 +82,7 @@ async fn begun(db: &Db, lane: Lane, n: i64) -> Rest<DbError> {
 async fn quiet(db: &Db) -> Duration {
     let since = Instant::now();
     while db.lanes().iter().any(|lane| lane.running > 0) {
-        assert!(since.elapsed() < Duration::from_secs(5), "the job goes on");
+        assert!(since.elapsed() < Duration::from_secs(60), "the job goes on");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     since.elapsed()
@@ -165,7 +165,7 @@ fn the_time_out_is_told_from_a_client_that_left() {
             let since = Instant::now();
             let late = db.read(|conn| conn.rows(&endless(), &[Type::Int64])).await;
             assert_eq!(late, Err(DbError::TimedOut), "{backend:?}");
-            assert!(since.elapsed() < Duration::from_secs(3), "{backend:?}");
+            assert!(since.elapsed() < Duration::from_secs(30), "{backend:?}");
             let next = db.read(|conn| conn.rows(&numbers(1), &[Type::Int64])).await;
             assert_eq!(next.map(|rows| rows.len()), Ok(1), "{backend:?}");
         });
