@@ -14,5 +14,5 @@ mod odata;
 mod odata_grammar;
 mod policy;
 mod seed;
-mod statements;
+mod queries;
 mod support;

@@ -3,9 +3,11 @@
 //! One walk serves both; [`Dialect`] is asked only where the spellings differ. `AND`, `OR` and their like are written
 //! as balanced trees: SQLite stops at an expression depth of 1,000.
 
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::pg::{Pg, PgQueryBuilder};
+use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
+use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
 
 use super::dialect::Dialect;
 use super::functions::Function;
@@ -13,6 +15,23 @@ use super::tree::{
     Aggregate, Alias, Arithmetic, Compare, Direction, Expr, From, Guard, JoinKind, Order, Select, Statement,
 };
 use super::value::Type;
+
+impl Statement {
+    /// As SQLite is asked, a `?` for each bind.
+    pub fn sqlite_text(&self) -> QueryResult<String> {
+        self.text(&Sqlite, SqliteQueryBuilder::new())
+    }
+
+    /// As PostgreSQL is asked, `$1`, `$2`, … for the binds.
+    pub fn postgres_text(&self) -> QueryResult<String> {
+        self.text(&Pg, PgQueryBuilder::default())
+    }
+
+    fn text<DB: Dialect>(&self, backend: &DB, mut text: DB::QueryBuilder) -> QueryResult<String> {
+        self.to_sql(&mut text, backend)?;
+        Ok(text.finish())
+    }
+}
 
 impl Query for Statement {
     type SqlType = Untyped;

@@ -136,7 +136,12 @@ impl Expr {
 
     #[expect(clippy::should_implement_trait, reason = "reads as SQL does, beside eq and and")]
     pub fn not(self) -> Expr {
-        Expr::Not(Box::new(self))
+        match self {
+            // Neither is ever null, so that the opposite word says it.
+            Expr::IsNull(inner) => Expr::IsNotNull(inner),
+            Expr::IsNotNull(inner) => Expr::IsNull(inner),
+            other => Expr::Not(Box::new(other)),
+        }
     }
 
     pub fn and(self, other: Expr) -> Expr {

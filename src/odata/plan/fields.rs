@@ -136,6 +136,8 @@ impl Planner<'_> {
             let condition = planner.predicate(filter);
             select.filter.push(condition);
         }
+        // What is joined so far narrows; what order and columns join does not change the count.
+        let narrowing = between.len() + planner.joins().len();
         let order = planner.total_order(nav.target, &options.orderby, place);
         let mut gathered = Gathered::default();
         let fields = planner.fields(place, &options.output, page, &mut gathered);
@@ -146,6 +148,7 @@ impl Planner<'_> {
         select.joins = joins;
         let counted = options.count.then(|| Select {
             columns: vec![link.clone(), Expr::count()],
+            joins: select.joins[..narrowing].to_vec(),
             group: vec![Expr::Int(1)],
             ..select.clone()
         });

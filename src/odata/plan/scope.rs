@@ -69,6 +69,11 @@ impl<'p> Planner<'p> {
         self.scopes.pop().map(|s| s.joins).unwrap_or_default()
     }
 
+    /// What the innermost SELECT has joined so far.
+    pub(super) fn joins(&self) -> &[Join] {
+        self.scopes.last().map_or(&[], |scope| &scope.joins)
+    }
+
     pub(super) fn scan(&mut self, table: &'static str) -> Scan {
         Scan::new(table, &mut self.names, self.context.viewer)
     }
