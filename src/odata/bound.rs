@@ -264,6 +264,20 @@ pub enum Arithmetic {
     Mod,
 }
 
+impl std::fmt::Display for Arithmetic {
+    /// As a request writes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Arithmetic::Add => "add",
+            Arithmetic::Sub => "sub",
+            Arithmetic::Mul => "mul",
+            Arithmetic::Div => "div",
+            Arithmetic::DivBy => "divby",
+            Arithmetic::Mod => "mod",
+        })
+    }
+}
+
 impl Expr {
     pub fn null() -> Expr {
         Expr { kind: Kind::Null, ty: Edm::Untyped, nullable: true, range: None }

@@ -17,6 +17,20 @@ pub enum Arg {
     TimeOfDay,
 }
 
+impl Arg {
+    /// The type as a request's author knows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Arg::Text => "Edm.String",
+            Arg::Integer => "Edm.Int64",
+            Arg::Double => "Edm.Double",
+            Arg::Date => "Edm.Date",
+            Arg::DateTimeOffset => "Edm.DateTimeOffset",
+            Arg::TimeOfDay => "Edm.TimeOfDay",
+        }
+    }
+}
+
 /// One signature.
 #[derive(Debug)]
 pub struct Overload {

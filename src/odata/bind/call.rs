@@ -227,7 +227,7 @@ fn called(overload: &'static Overload, args: Vec<Expr>) -> Result<Expr> {
 
 fn mismatch(name: &Name, lower: &str, args: &[syntax::Expr], bound: &[Expr]) -> ODataError {
     let forms: Vec<String> = functions::overloads(lower)
-        .map(|o| format!("{}({})", o.name, o.args.iter().map(|a| format!("{a:?}")).collect::<Vec<_>>().join(", ")))
+        .map(|o| format!("{}({})", o.name, o.args.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ")))
         .collect();
     let given: Vec<&str> = bound.iter().map(|b| b.ty.name()).collect();
     let message = format!("{} does not take ({}); its form is {}.", name.text, given.join(", "), forms.join(" or "));

@@ -215,7 +215,8 @@ impl<'a> Binder<'a> {
         match bound.ty {
             Edm::Boolean | Edm::Untyped => Ok(bound),
             other => {
-                let message = format!("A condition is needed here, and this is an {}.", other.name());
+                let message =
+                    format!("A condition is needed here, and this is an {}. Compare it: `… eq …`.", other.name());
                 Err(ODataError::new(Code::TypeMismatch, message).at(e.span.start))
             }
         }

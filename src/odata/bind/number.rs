@@ -180,7 +180,7 @@ fn temporal(op: Arithmetic, left: Expr, right: Expr) -> Result<Expr> {
         }
         (n, Mul, Edm::Duration) if n.is_number() => return temporal(op, right, left),
         (l, _, r) => {
-            let message = format!("This operator does not go with {} and {}.", l.name(), r.name());
+            let message = format!("{op} does not go with {} and {}.", l.name(), r.name());
             return Err(ODataError::new(Code::TypeMismatch, message));
         }
     };

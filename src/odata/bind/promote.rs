@@ -134,7 +134,11 @@ pub(super) fn comparison(op: Compare, left: Expr, right: Expr, tenths: (u8, u8))
     };
     let (left, right) = strings_beside(left, right)?;
     let Some(ty) = common_type(left.ty, right.ty) else {
-        let message = format!("{} and {} can't be compared.", left.ty.name(), right.ty.name());
+        let message = format!(
+            "{} and {} can't be compared. Write a value of the first type, or use cast().",
+            left.ty.name(),
+            right.ty.name()
+        );
         return Err(ODataError::new(Code::TypeMismatch, message));
     };
     if let Some(placed) = against_decimal(op, &left, &right) {
