@@ -113,7 +113,7 @@ fn group(row: &impl Row, out: &mut Vec<u8>) {
     let mut w = Writer { row, out };
     w.guid("{\"UserId\":", 0);
     w.int(",\"WorkedOn\":{\"YearMonth\":", 1);
-    w.int("},\"Seconds\":", 2);
+    w.int("},\"Seconds@odata.type\":\"#Int64\",\"Seconds\":", 2);
     w.out.push(b'}');
 }
 
