@@ -4,6 +4,7 @@ use super::{WORK_ITEM, WORKLOG};
 use crate::entities::time::{self, BILLABLE, TRACKED, TRACKED_ON_BUDGET};
 use crate::odata::edm::Edm::{Boolean, DateTimeOffset, Guid, Int32, Int64, String};
 use crate::odata::edm::{Entity, col, entity, expr, many, prop};
+use crate::sql::{Arithmetic, Type};
 
 /// A budget of time.
 pub static BUDGET: Entity = entity("Budget")
@@ -17,6 +18,16 @@ pub static BUDGET: Entity = entity("Budget")
             .doc("Time of the logs whose effective budget it is, in seconds."),
         prop("Billed", Int64, expr(|at| time::seconds_64(at, &TRACKED_ON_BUDGET, BILLABLE)))
             .doc("Time to bill of these logs, in seconds."),
+        prop(
+            "Remaining",
+            Int64,
+            expr(|at| {
+                at.col("planned_seconds")
+                    .cast(Type::Int64)
+                    .arithmetic(Arithmetic::Sub, time::seconds_64(at, &TRACKED_ON_BUDGET, TRACKED))
+            }),
+        )
+        .doc("What is left of the planned time, in seconds; below zero where more was tracked."),
         prop("Comment", String, col("comment")).nullable().doc("What its manager says of it."),
         prop("Closed", Boolean, col("closed")).doc("Whether it takes no more assignments."),
         prop("ClosedDate", DateTimeOffset, col("closed_at")).nullable().doc("When it was closed, in UTC."),
