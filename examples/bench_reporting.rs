@@ -10,7 +10,6 @@
 //! driver, fixed SQL, JSON by hand; it knows nothing of ours but the schema. Only the ratios mean anything: the
 //! machine's mood is in both.
 
-#![expect(clippy::disallowed_methods, reason = "a program of its own: it starts threads to make load")]
 
 #[path = "bench_reporting/client.rs"]
 mod client;
