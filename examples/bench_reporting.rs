@@ -10,7 +10,6 @@
 //! driver, fixed SQL, JSON by hand; it knows nothing of ours but the schema. Only the ratios mean anything: the
 //! machine's mood is in both.
 
-
 #[path = "bench_reporting/client.rs"]
 mod client;
 #[path = "bench_reporting/json.rs"]
