@@ -67,24 +67,17 @@ fn statement(select: Select, types: Vec<Type>) -> Statement {
 fn collection(query: &Query, context: Context, page: &Page) -> Result<Plan> {
     let options = &query.options;
     let mut planner = Planner::new(context);
-    let (mut select, place) = planner.source(query);
+    let (mut select, mut place) = planner.source(query);
     let derived = !same_shape(&options.apply);
-    let order = planner.order(query, place, derived);
+    let mut order = planner.order(query, place, derived);
     let left = page.left.or(options.top);
     let size = page.size.map(|size| if has_children(options) { size.min(page.expanded) } else { size });
-    let rows = [size, left].into_iter().flatten().min();
-    planner.context.few_rows = options.orderby.is_empty() && rows.is_some_and(|n| n <= FEW);
-    let mut out = Gathered::default();
-    let fields = planner.fields(place, &options.output, page, &mut out);
-    let key = if derived { Vec::new() } else { planner.key_columns(query.resource.entity, place, page, &mut out) };
-    let keys: Vec<KeyColumn> =
-        order.iter().map(|(order, ty)| KeyColumn { column: out.columns.add(order.by.clone(), *ty), ty: *ty }).collect();
-    let order: Vec<Order> = order.into_iter().map(|(order, _)| order).collect();
     select.offset = match &page.after {
         Some(values) => {
-            if values.len() != order.len() || values.iter().zip(&keys).any(|(v, k)| v.ty() != k.ty) {
+            if values.len() != order.len() || values.iter().zip(&order).any(|(v, (_, ty))| v.ty() != *ty) {
                 return Err(ODataError::new(Code::InvalidSkipToken, "The next link belongs to another query."));
             }
+            let order: Vec<Order> = order.iter().map(|(order, _)| order.clone()).collect();
             select.filter.push(keyset::after(&order, values));
             None
         }
@@ -97,7 +90,20 @@ fn collection(query: &Query, context: Context, page: &Page) -> Result<Plan> {
         (None, left) => left,
     }
     .map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-    select.order = order;
+    let late = !derived && select.limit.is_some() && !options.orderby.is_empty() && query.resource.hops.is_empty();
+    if late {
+        select.order = order.into_iter().map(|(order, _)| order).collect();
+        (select, place) = planner.look_up(query.resource.entity, select, place);
+        order = planner.order(query, place, derived);
+    }
+    let rows = [size, left].into_iter().flatten().min();
+    planner.context.few_rows = (late || options.orderby.is_empty()) && rows.is_some_and(|n| n <= FEW);
+    let mut out = Gathered::default();
+    let fields = planner.fields(place, &options.output, page, &mut out);
+    let key = if derived { Vec::new() } else { planner.key_columns(query.resource.entity, place, page, &mut out) };
+    let keys: Vec<KeyColumn> =
+        order.iter().map(|(order, ty)| KeyColumn { column: out.columns.add(order.by.clone(), *ty), ty: *ty }).collect();
+    select.order = order.into_iter().map(|(order, _)| order).collect();
     let select = planner.finish(select, out.columns.exprs);
     let level = Level { select, types: out.columns.types, fields, children: out.children, key };
     Ok(Plan {
@@ -307,6 +313,18 @@ impl Planner<'_> {
         select.joins.extend(self.close_scope());
         select.columns = columns;
         select
+    }
+
+    /// A page in an order of the client's own is chosen by row keys, and its rows are looked up afterwards: an index can
+    /// then answer the choice alone, and what is sorted are keys, not whole rows with all that is joined to them.
+    fn look_up(&mut self, entity: &'static Entity, chosen: Select, place: Place) -> (Select, Place) {
+        let chosen = self.finish(chosen, vec![place.alias.col(entity.row)]);
+        let scope = self.open_scope();
+        let scan = self.scan(entity.table);
+        let place = Place { scope, alias: scan.alias(), entity: Some(entity) };
+        self.set_place(0, place);
+        let row = place.alias.col(entity.row);
+        (Select::from(From::Scan(scan)).filter(Expr::InSelect(Box::new(row), Box::new(chosen))), place)
     }
 
     /// The total order, with the type of each key.
