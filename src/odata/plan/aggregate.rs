@@ -2,6 +2,7 @@
 
 use super::super::bound::{AggregatePart, Aggregation, Grouping, Method, Transformation};
 use super::super::edm::Edm;
+use super::eager;
 use super::scope::{Place, Planner};
 use crate::sql::{self, Aggregate, Arithmetic, Expr, From, Select, Type, Value};
 
@@ -16,11 +17,11 @@ impl Planner<'_> {
                 }
                 Transformation::Aggregate(aggregation) => {
                     select.columns = self.aggregates(aggregation);
-                    select = self.wrap(select);
+                    select = self.wrap(select, None);
                 }
                 Transformation::GroupBy { by, then } => {
                     select = self.group(select, by, then.as_ref());
-                    select = self.wrap(select);
+                    select = self.wrap(select, Some(by.len()));
                 }
             }
         }
@@ -38,11 +39,14 @@ impl Planner<'_> {
         select
     }
 
-    /// Ends the SELECT at hand and opens one over it.
-    fn wrap(&mut self, mut inner: Select) -> Select {
+    /// Ends the SELECT at hand, which groups by its first `keys` columns, and opens one over it.
+    fn wrap(&mut self, mut inner: Select, keys: Option<usize>) -> Select {
         let mut joins = self.close_scope();
         joins.append(&mut inner.joins);
         inner.joins = joins;
+        if let Some(keys) = keys {
+            inner = eager::split(inner, keys, &mut self.names);
+        }
         let alias = self.names.fresh();
         let scope = self.open_scope();
         self.set_place(0, Place { scope, alias, entity: None });

@@ -4,6 +4,7 @@
 //! [`Child`] that takes the parents' keys as one bind (OD-53).
 
 mod aggregate;
+mod eager;
 mod expr;
 mod fields;
 mod keyset;
