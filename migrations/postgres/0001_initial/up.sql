@@ -246,8 +246,8 @@ CREATE TABLE worklogs (
 CREATE INDEX worklogs_by_item ON worklogs (work_item_id NULLS FIRST, started_at) INCLUDE (length_seconds, billable_seconds, is_billable, deleted, user_id);
 CREATE INDEX worklogs_by_person_day ON worklogs (user_id, work_date) INCLUDE (length_seconds, billable_seconds, is_billable, deleted);
 CREATE INDEX worklogs_by_person_start ON worklogs (user_id, started_at, id) INCLUDE (deleted);
-CREATE INDEX worklogs_by_day ON worklogs (work_date, started_at) INCLUDE (is_billable, deleted, user_id);
-CREATE INDEX worklogs_by_start ON worklogs (started_at) INCLUDE (is_billable, deleted, user_id);
+CREATE INDEX worklogs_by_day ON worklogs (work_date, started_at, id) INCLUDE (is_billable, deleted, user_id);
+CREATE INDEX worklogs_by_start ON worklogs (started_at, id) INCLUDE (is_billable, deleted, user_id);
 CREATE INDEX worklogs_by_edit ON worklogs (edited_at) INCLUDE (deleted, user_id);
 CREATE INDEX worklogs_by_budget ON worklogs (budget_id NULLS FIRST) INCLUDE (length_seconds, billable_seconds, is_billable, deleted, user_id);
 CREATE INDEX worklogs_by_activity_type ON worklogs (activity_type_id NULLS FIRST) INCLUDE (length_seconds, billable_seconds, is_billable, deleted, user_id);
