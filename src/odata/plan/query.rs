@@ -90,7 +90,12 @@ fn collection(query: &Query, context: Context, page: &Page) -> Result<Plan> {
         (None, left) => left,
     }
     .map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-    let late = !derived && select.limit.is_some() && !options.orderby.is_empty() && query.resource.hops.is_empty();
+    // Of work logs alone: times of work items and budgets are sums, and an order by them would make the sums twice.
+    let late = query.resource.entity.ordered_by_row
+        && query.resource.hops.is_empty()
+        && !derived
+        && !options.orderby.is_empty()
+        && select.limit.is_some();
     if late {
         select.order = order.into_iter().map(|(order, _)| order).collect();
         (select, place) = planner.look_up(query.resource.entity, select, place);
