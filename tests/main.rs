@@ -7,6 +7,7 @@ mod cli;
 mod clients;
 mod contract;
 mod db;
+mod differential;
 mod docs;
 mod house;
 mod http;

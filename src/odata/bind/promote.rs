@@ -24,7 +24,8 @@ pub(super) fn common_type(a: Edm, b: Edm) -> Option<Edm> {
 
 /// `e` as a `ty`, which [`common_type`] has given or a function asks for.
 pub(super) fn to(e: Expr, ty: Edm) -> Result<Expr> {
-    if e.ty == ty {
+    // A literal with a point is not yet in the form in which a column of its type travels.
+    if e.ty == ty && !matches!(e.kind, Kind::Decimal(_)) {
         return Ok(e);
     }
     if e.is_null() {
