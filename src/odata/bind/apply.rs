@@ -184,8 +184,12 @@ impl Binder<'_> {
             }
             AggregateKind::Custom(names) => return Err(self.no_custom_aggregate(names, position)),
             AggregateKind::Method { expr, method } => {
-                let operand = self.aggregated(expr)?;
-                (method_named(method)?, Some(operand))
+                let (method, operand) = (method_named(method)?, self.aggregated(expr)?);
+                let sums = matches!(method, Method::Sum | Method::Average);
+                // A null is no number yet, and a database adds up numbers.
+                let null = sums && operand.ty == Edm::Untyped;
+                let operand = if null { super::promote::to(operand, Edm::Double)? } else { operand };
+                (method, Some(operand))
             }
         };
         let alias = item.alias.as_ref().ok_or_else(|| {
@@ -218,7 +222,10 @@ impl Binder<'_> {
             let message = "Aggregation along a collection";
             return Err(ODataError::not_implemented(message).at(expr.span.start));
         }
-        self.value(expr)
+        let value = self.value(expr)?;
+        // A literal of more digits than a column holds is refused here.
+        let ty = value.ty;
+        super::promote::to(value, ty).map_err(|e| e.at(expr.span.start))
     }
 
     fn no_custom_aggregate(&self, names: &[Name], position: usize) -> ODataError {

@@ -213,7 +213,8 @@ impl<'a> Binder<'a> {
     fn condition(&mut self, e: &syntax::Expr) -> Result<Expr> {
         let bound = self.value(e)?;
         match bound.ty {
-            Edm::Boolean | Edm::Untyped => Ok(bound),
+            Edm::Boolean => Ok(bound),
+            Edm::Untyped => promote::to(bound, Edm::Boolean),
             other => {
                 let message =
                     format!("A condition is needed here, and this is an {}. Compare it: `… eq …`.", other.name());

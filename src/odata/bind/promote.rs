@@ -28,8 +28,9 @@ pub(super) fn to(e: Expr, ty: Edm) -> Result<Expr> {
     if e.ty == ty && !matches!(e.kind, Kind::Decimal(_)) {
         return Ok(e);
     }
-    if e.is_null() {
-        return Ok(Expr { ty, ..e });
+    // What has no type is null, however it is written.
+    if e.is_null() || e.ty == Edm::Untyped {
+        return Ok(Expr { ty, ..Expr::null() });
     }
     match (&e.kind, ty) {
         (Kind::Decimal(d), Edm::Double) => {

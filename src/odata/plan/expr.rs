@@ -34,7 +34,10 @@ impl Planner<'_> {
             Kind::Literal(Value::Bool(true)) => sql::Expr::True,
             Kind::Literal(Value::Bool(false)) => sql::Expr::False,
             Kind::Literal(value) => sql::Expr::Bind(value.clone()),
-            Kind::Decimal(decimal) => sql::Expr::Bind(Value::Double(decimal.as_f64())),
+            Kind::Decimal(decimal) => match i64::try_from(decimal.mantissa) {
+                Ok(scaled) => sql::Expr::Bind(Value::Int64(scaled)),
+                Err(_) => sql::Expr::Bind(Value::Double(decimal.as_f64())),
+            },
             Kind::Prop { var, steps, prop } => self.prop(*var, steps, prop),
             Kind::Dynamic { var, steps, field } => {
                 let place = self.walk(*var, steps);
@@ -228,16 +231,18 @@ impl Planner<'_> {
         if let (Kind::Literal(Value::Int64(n)), Edm::Double) = (&e.kind, to) {
             return sql::Expr::Bind(Value::Double(scaled(*n, e.ty)));
         }
+        if let (Kind::Decimal(decimal), Edm::Double) = (&e.kind, to) {
+            return sql::Expr::Bind(Value::Double(decimal.as_f64()));
+        }
         let value = self.value(e);
         match (e.ty, to) {
             (from, Edm::Decimal { scale, .. }) if from.is_integer() => self.scale_up(value, e, u32::from(scale)),
             (Edm::Decimal { scale: from, .. }, Edm::Decimal { scale, .. }) => {
                 self.scale_up(value, e, u32::from(scale.saturating_sub(from)))
             }
-            (Edm::Decimal { scale, .. }, Edm::Double) if !matches!(e.kind, Kind::Decimal(_)) => value
+            (Edm::Decimal { scale, .. }, Edm::Double) => value
                 .cast(Type::Double)
                 .arithmetic(Op::Div, sql::Expr::Bind(Value::Double(10f64.powi(i32::from(scale))))),
-            (Edm::Decimal { .. }, Edm::Double) => value,
             (from, Edm::Double) if from.is_number() => value.cast(Type::Double),
             (Edm::Double, Edm::Int32 | Edm::Int64) => call(&f::DOUBLE_INTEGER, [value]),
             (Edm::Decimal { scale, .. }, Edm::Int32 | Edm::Int64) => {
