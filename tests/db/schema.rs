@@ -214,5 +214,6 @@ fn the_tables_are_as_declared() {
         users projects teams team_members areas iterations activity_types budgets
         work_items work_item_tree fields work_item_fields
         budget_work_items budget_iterations worklogs dates api_tokens settings secrets
+        continuations
     }
 }
