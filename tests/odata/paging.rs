@@ -229,6 +229,34 @@ fn add(server: &Server, backend: crate::backend::Backend, from: usize, count: us
     server.database.load_more(&file);
 }
 
+/// OD-55: an expanded collection of more rows than fit goes on behind a link of its own.
+#[test]
+fn od_55_pages_of_an_expanded_collection() {
+    const LOGS: usize = 2_500;
+    for_each_backend(|backend| {
+        let server = Server::start(Database::load(backend, &site::logs(&format!("nested-{backend:?}"), 1, LOGS, true)));
+        let options = "Worklogs($select=PeriodLength;$orderby=PeriodLength desc;$filter=PeriodLength gt 100)";
+        let body = server.get(ADA, &format!("{V4}/Users?$select=Name&$expand={options}")).json();
+        let user = &body["value"][0];
+        let mut seconds: Vec<u64> = Vec::new();
+        let mut take = |rows: &Value| {
+            let rows = rows.as_array().expect("rows");
+            seconds.extend(rows.iter().map(|row| row["PeriodLength"].as_u64().expect("seconds")));
+        };
+        take(&user["Worklogs"]);
+        let mut next = user["Worklogs@odata.nextLink"].as_str().map(|link| path_of(link).to_owned());
+        assert!(next.is_some(), "{LOGS} logs are more than a page");
+        while let Some(target) = next {
+            let reply = server.get(ADA, &target);
+            assert_eq!(reply.status, 200, "{target}: {}", reply.lossy());
+            let body = reply.json();
+            take(&body["value"]);
+            next = body["@odata.nextLink"].as_str().map(|link| path_of(link).to_owned());
+        }
+        assert_eq!(seconds, (101..=LOGS as u64).rev().collect::<Vec<_>>());
+    });
+}
+
 /// As the product deletes: the row stays and says so.
 fn remove(server: &Server, numbers: &[u64]) {
     let guids: Vec<Guid> = numbers

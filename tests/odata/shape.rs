@@ -27,6 +27,7 @@ fn od_50_select() {
                     {"BudgetName": "Empty", "Planned": 100, "Tracked": 0, "Billed": 0},
                 ]),
             ),
+            ("Projects?$select=*&$filter=ProjectName eq 'none'", json!([])),
             ("WorkItems(3)?$select=Title,Custom_Score", json!({"Title": "Größe ändern", "Custom_Score": 1.5})),
         ],
     );

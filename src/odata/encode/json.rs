@@ -45,6 +45,8 @@ impl Style {
 #[derive(Debug, Default)]
 pub struct Steps {
     steps: Vec<Step>,
+    /// The key of the level's rows, for the links of their collections.
+    key: Vec<(usize, Edm)>,
 }
 
 #[derive(Debug)]
@@ -104,7 +106,7 @@ impl Steps {
         compiler.fields(&level.fields, "", &mut first);
         compiler.text.push(b'}');
         compiler.cut();
-        Steps { steps: compiler.steps }
+        Steps { steps: compiler.steps, key: level.key.clone() }
     }
 
     /// Compiles the value of a single property.
@@ -122,7 +124,7 @@ impl Steps {
             Some(Field::Many { .. }) | None => {}
         }
         compiler.cut();
-        Steps { steps: compiler.steps }
+        Steps { steps: compiler.steps, key: level.key.clone() }
     }
 
     /// Writes one row; collections leave holes.
@@ -159,7 +161,7 @@ impl Steps {
                     })?;
                     if owner.is_none() {
                         let mut text = Vec::new();
-                        key(row, self.key_columns(), &mut text)?;
+                        key(row, &self.key, &mut text)?;
                         owner = Some(String::from_utf8_lossy(&text).into_owned());
                     }
                     let owner = owner.clone().unwrap_or_default();
@@ -168,13 +170,6 @@ impl Steps {
             }
         }
         Ok(())
-    }
-
-    fn key_columns(&self) -> &[(usize, Edm)] {
-        self.steps
-            .iter()
-            .find_map(|s| if let Step::Key(columns) = s { Some(columns.as_slice()) } else { None })
-            .unwrap_or(&[])
     }
 }
 
