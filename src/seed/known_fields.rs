@@ -16,6 +16,14 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Whether reports relate it to the calendar (`CreatedDateSK` and its like).
+    pub fn has_date_key(&self) -> bool {
+        matches!(
+            self.column,
+            "created_date" | "changed_at" | "closed_date" | "state_change_date" | "activated_date" | "resolved_date"
+        )
+    }
+
     /// What the column holds where nothing is given. The two node ids are never null (contract §3.4).
     pub fn unset(&self) -> Value {
         match self.column {

@@ -156,6 +156,19 @@ fn a_site_is_stored_as_it_is() {
 }
 
 #[test]
+fn dates_of_items_are_in_the_calendar() {
+    let item = r#"{"workItems": [{"id": 1, "fields": {"System.CreatedDate": "1999-05-05", "System.RevisedDate": "9999-01-01"}}]}"#;
+    check_loaded(item, |conn, _| {
+        let years: Vec<i32> = on!(conn, c => {
+            use tables::dates::{table, year};
+            table.select(year).distinct().order(year).load(c)
+        })
+        .expect("years");
+        assert_eq!(years, [1998, 1999, 2000]);
+    });
+}
+
+#[test]
 fn a_second_file_builds_on_the_first() {
     check_loaded(SITE, |conn, _| {
         let more = r#"{

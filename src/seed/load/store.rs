@@ -15,6 +15,7 @@ use super::paths::Paths;
 use crate::db::tables::{name_key, work_items, worklogs};
 use crate::db::{DbError, Tx};
 use crate::domain::budgets::Effective;
+use crate::domain::calendar::Years;
 use crate::domain::fields::FieldKind;
 use crate::domain::tree::{Forest, TreeError};
 use crate::domain::worklogs::{Before, Flags, NewWorklog, Writer};
@@ -63,6 +64,8 @@ pub(super) struct Store<'s, 't, 'p> {
     pub(super) assigned_items: HashMap<i32, String>,
     pub(super) assigned_iterations: HashMap<i32, String>,
     pub(super) writer: Option<Writer>,
+    /// Of the items' dates; the writer has those of the logs.
+    pub(super) years: Years,
     pub(super) last_worklog: i64,
     /// GUIDs of the logs that are not stored yet, and where those begin.
     pub(super) pending_guids: HashSet<Guid>,
@@ -107,6 +110,7 @@ impl<'s, 't, 'p> Store<'s, 't, 'p> {
             assigned_items,
             assigned_iterations,
             writer: Some(Writer::new(before)),
+            years: Years::default(),
             last_worklog: last_worklog.unwrap_or(0),
             pending_guids: HashSet::new(),
             pending_from: 0,
@@ -129,6 +133,7 @@ impl<'s, 't, 'p> Store<'s, 't, 'p> {
                 });
             }
         }
+        self.years.cover(self.tx)?;
         self.tx.advance_keys()?;
         (self.progress)(Progress { stage: "worklogs", done: self.summary.worklogs, total: None });
         Ok(self.summary)
@@ -195,7 +200,12 @@ impl<'s, 't, 'p> Store<'s, 't, 'p> {
         for (name, value) in given.0 {
             if let Some(position) = known_fields::position(&name) {
                 match known_value(KNOWN[position].ty, value) {
-                    Ok(Some(value)) => item.set_at(position, value),
+                    Ok(Some(value)) => {
+                        if let (Value::Instant(at), true) = (&value, KNOWN[position].has_date_key()) {
+                            self.years.touch(at.day());
+                        }
+                        item.set_at(position, value);
+                    }
                     Ok(None) => {}
                     Err(reason) => return Err(self.refuse(format!("fields.{name}"), reason)),
                 }
