@@ -1,6 +1,6 @@
 //! A bound query → [`Plan`]: resource path, filter, order, page, total.
 
-use super::super::bound::{Leaf, Options, OrderItem, Query, Resource, Step, Target, Transformation};
+use super::super::bound::{self, Kind, Leaf, Options, OrderItem, Query, Resource, Step, Target, Transformation};
 use super::super::edm::{Edm, Entity, Link};
 use super::super::error::{Code, ODataError, Result};
 use super::super::limits::Limits;
@@ -102,7 +102,8 @@ fn collection(query: &Query, context: Context, page: &Page) -> Result<Plan> {
         order = planner.order(query, place, derived);
     }
     let rows = [size, left].into_iter().flatten().min();
-    planner.context.few_rows = (late || options.orderby.is_empty()) && rows.is_some_and(|n| n <= FEW);
+    let short = (late || options.orderby.is_empty()) && rows.is_some_and(|n| n <= FEW);
+    planner.context.few_rows = short || asks_for_one(query);
     let mut out = Gathered::default();
     let fields = planner.fields(place, &options.output, page, &mut out);
     let key = if derived { Vec::new() } else { planner.key_columns(query.resource.entity, place, page, &mut out) };
@@ -121,6 +122,21 @@ fn collection(query: &Query, context: Context, page: &Page) -> Result<Plan> {
         derived,
         entity: query.resource.entity,
     })
+}
+
+/// Whether the filter names the whole key, so that there is one row at most.
+fn asks_for_one(query: &Query) -> bool {
+    let [key] = query.resource.entity.key else { return false };
+    let is_key =
+        |e: &bound::Expr| matches!(&e.kind, Kind::Prop { steps, prop, .. } if steps.is_empty() && prop.name == *key);
+    let names_it = |part: &bound::Expr| match &part.kind {
+        Kind::Compare(bound::Compare::Eq, left, right) => is_key(left) && matches!(right.kind, Kind::Literal(_)),
+        _ => false,
+    };
+    match query.options.filter.as_ref().map(|filter| &filter.kind) {
+        Some(Kind::And(parts)) => parts.iter().any(names_it),
+        _ => query.options.filter.as_ref().is_some_and(names_it),
+    }
 }
 
 fn has_children(options: &Options) -> bool {
