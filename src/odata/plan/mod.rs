@@ -14,7 +14,7 @@ mod scope;
 use std::sync::Arc;
 
 use super::edm::{Edm, Entity, Nav};
-use crate::sql::{Direction, Expr, List, Order, Select, Statement, Type, Value};
+use crate::sql::{Direction, Expr, List, Order, Select, Statement, Type};
 
 pub use query::{Page, plan};
 pub use scope::{At, Context, Derivation, Planner};
@@ -172,6 +172,3 @@ impl Child {
         self.skip
     }
 }
-
-/// A value as a skip token keeps it.
-pub type KeyValue = Value;
