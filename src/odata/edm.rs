@@ -4,6 +4,10 @@
 //! outside its version or beyond the caller's rights are absent from it, so that `$metadata`, binding, SQL and the
 //! encoders can't know more than they may. CSDL 4.01 §5 to §13.
 
+mod types;
+
+pub use types::Types;
+
 use super::plan::At;
 use crate::sql::{Alias, Expr, Type};
 
@@ -561,14 +565,6 @@ impl Structured {
         }
     }
 
-    pub fn same(self, other: Structured) -> bool {
-        match (self, other) {
-            (Structured::Entity(a), Structured::Entity(b)) => std::ptr::eq(a, b),
-            (Structured::Complex(a), Structured::Complex(b)) => std::ptr::eq(a, b),
-            _ => false,
-        }
-    }
-
     fn parts(self) -> (&'static [&'static [Prop]], &'static [Complex], &'static [Nav]) {
         match self {
             Structured::Entity(e) => (e.props, e.complexes, e.navs),
@@ -669,35 +665,14 @@ impl<'a> Model<'a> {
         entity.key.iter().filter_map(move |name| entity.props.iter().copied().flatten().find(|p| p.name == *name))
     }
 
-    /// The enumerations that some property of the model has.
-    pub fn enums(&self) -> Vec<&'static EnumType> {
-        let mut found: Vec<&'static EnumType> = Vec::new();
-        for of in self.types() {
-            for prop in self.props(of) {
-                if let Edm::Enum(ty) = prop.ty
-                    && !found.iter().any(|known| std::ptr::eq(*known, ty))
-                {
-                    found.push(ty);
-                }
-            }
-        }
-        found
+    /// Every type that can be reached from the sets.
+    pub fn types(&self) -> Types {
+        Types::of(self)
     }
 
-    /// Every structured type that can be reached from the sets, in the order in which it is met.
-    pub fn types(&self) -> Vec<Structured> {
-        let mut found: Vec<Structured> = Vec::new();
-        let mut open: std::collections::VecDeque<Structured> =
-            self.sets().map(|set| Structured::Entity(set.entity)).collect();
-        while let Some(of) = open.pop_front() {
-            if found.iter().any(|known| known.same(of)) {
-                continue;
-            }
-            found.push(of);
-            open.extend(self.complexes(of).map(|c| Structured::Complex(c.ty)));
-            open.extend(self.navs(of).map(|n| Structured::Entity(n.target)));
-        }
-        found
+    /// `4.0`: what `Core.SchemaVersion` says.
+    pub fn schema_version(&self) -> String {
+        format!("{}.{}", self.version.0 / 10, self.version.0 % 10)
     }
 
     /// Namespace-qualified name of a type, as `$metadata` and literals write it.

@@ -197,14 +197,8 @@ fn context_url(setup: &Setup, query: &Query, plan: &Plan) -> String {
 }
 
 fn navigations(model: &Model) -> Vec<(&'static Entity, Vec<&'static str>)> {
-    model
-        .types()
-        .into_iter()
-        .filter_map(|of| match of {
-            Structured::Entity(entity) => Some((entity, model.navs(of).map(|n| n.name).collect())),
-            Structured::Complex(_) => None,
-        })
-        .collect()
+    let entities = model.types().entities.into_iter();
+    entities.map(|entity| (entity, model.navs(Structured::Entity(entity)).map(|n| n.name).collect())).collect()
 }
 
 impl Prepared {

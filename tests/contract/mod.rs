@@ -1,6 +1,7 @@
 //! Our models against the contracts': tables written from these (`fixtures/contract`), compared with our `$metadata` both ways.
 
 mod metadata;
+mod published;
 mod rows;
 mod schema;
 mod table;

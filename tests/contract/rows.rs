@@ -3,7 +3,6 @@
 use diesel::connection::SimpleConnection;
 use timeledger::db::{Conn, Role};
 use timeledger::odata::bind::{self, Environment};
-use timeledger::odata::csdl::Reachable;
 use timeledger::odata::edm::{Edm, Field, Model, Structured};
 use timeledger::odata::limits::Limits;
 use timeledger::odata::parse::{self, RawRequest};
@@ -69,7 +68,7 @@ fn every_member_can_be_read() {
                     assert!(rows(conn, &model, &who, set.name, options.trim_matches('&')).is_empty());
                 }
             }
-            for entity in Reachable::of(&model).entities {
+            for entity in model.types().entities {
                 let Some(set) = model.set_of(entity) else { continue };
                 for nav in model.navs(Structured::Entity(entity)) {
                     let options = match nav.many {

@@ -3,6 +3,7 @@
 //! All over `fixtures/load/small.json`. Expectations are written by hand from the standard, the wire contract and that
 //! file. Logs are named by the last digits of their id, so `"1 5"` are the logs `…001` and `…005`.
 
+mod annotations;
 mod apply;
 mod contract;
 mod files;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ADA, V4, V33, check_values, get, names, send, servers};
+use super::{ADA, TIM, V4, V33, check_values, get, names, send, servers};
 use crate::support::http::Request;
 
 #[test]
@@ -16,8 +16,42 @@ fn od_2_4_metadata_is_xml_unless_json_is_all_that_is_wanted() {
     }
     let newer = send(ADA, Request::get(&format!("{V4}/$metadata")).header("OData-MaxVersion", "4.01"));
     assert!(newer.text().contains("Version=\"4.01\""));
-    let reply = send(ADA, Request::get(&format!("{V4}/$metadata")).header("Accept", "application/json"));
-    assert_eq!((reply.status, reply.error_code().as_str()), (501, "NotImplemented"));
+}
+
+/// The same model as in XML: `contract::published` compares every version.
+#[test]
+fn od_3_metadata_as_json() {
+    for (root, container) in [(V4, "Timeledger.Container"), (V33, "Default.Container")] {
+        let metadata = format!("{root}/$metadata");
+        let by_option = [format!("{metadata}?$format=json"), format!("{metadata}?$format=application/json")];
+        let by_accept = Request::get(&metadata).header("Accept", "application/json;odata.metadata=minimal, */*;q=0");
+        let asked = by_option.iter().map(|target| Request::get(target).header("Accept", "application/xml"));
+        for request in asked.chain([by_accept]) {
+            let shown = request.shown();
+            for (header, version) in [("4.0", "4.0"), ("4.01", "4.01"), ("4.02", "4.01")] {
+                let reply = send(ADA, request.clone().header("OData-MaxVersion", header));
+                assert_eq!((reply.status, reply.header("Content-Type")), (200, Some("application/json")), "{shown}");
+                assert_eq!(reply.header("OData-Version"), Some(version), "{shown}");
+                let document = reply.json();
+                assert_eq!(
+                    (&document["$Version"], &document["$EntityContainer"]),
+                    (&json!(version), &json!(container))
+                );
+            }
+        }
+        let (xml, json) = (get(&metadata), get(&by_option[0]));
+        let tag = json.header("ETag").expect("an ETag").to_owned();
+        assert_ne!(xml.header("ETag"), Some(tag.as_str()));
+        let known = |tag: &str| send(ADA, Request::get(&by_option[0]).header("If-None-Match", tag));
+        assert_eq!((known(&tag).status, known(&tag).body.len()), (304, 0));
+        assert_eq!(known(xml.header("ETag").expect("an ETag")).status, 200);
+        assert_eq!(get(&format!("{metadata}?$format=csv")).error_code(), "NotAcceptable");
+    }
+    let budgets = |user: &str| {
+        let reply = send(user, Request::get(&format!("{V4}/$metadata?$format=json")));
+        reply.json()["Timeledger"]["Container"]["Budgets"].is_object()
+    };
+    assert!(budgets(ADA) && !budgets(TIM));
 }
 
 #[test]

@@ -19,9 +19,10 @@ use crate::domain::fields;
 use crate::odata;
 use crate::odata::csdl;
 use crate::odata::edm::{Field, Model};
+use crate::odata::encode::json::Metadata;
 use crate::odata::run::RunError;
 use crate::odata::service::{self, Prepared};
-use crate::odata::{Code, ODataError, parse};
+use crate::odata::{Code, ODataError, bind, parse};
 use crate::policy::Caller;
 
 use request::Asked;
@@ -82,24 +83,11 @@ async fn continue_kept(asked: &mut Asked, app: &Data<App>) -> Result<(), Problem
 async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field]) -> Result<HttpResponse, JobError> {
     let caller = reader.caller();
     let model = asked.model(caller, fields);
-    if (asked.is_root() || asked.is_metadata()) && !reader.holds_now().await? {
-        return Err(JobError::Stale);
-    }
-    if asked.is_root() {
-        parse::parse(&asked.raw(), &app.limits)?;
-        return Ok(reply::document(
-            asked,
-            "application/json",
-            csdl::service::write(&model, &asked.root, asked.protocol),
-        )?);
-    }
-    if asked.is_metadata() {
-        parse::parse(&asked.raw(), &app.limits)?;
-        if asked.wants_json_metadata {
-            return Err(ODataError::not_implemented("$metadata as JSON").into());
+    if asked.is_root() || asked.is_metadata() {
+        if !reader.holds_now().await? {
+            return Err(JobError::Stale);
         }
-        let xml = csdl::xml::write(&model, asked.protocol, &app.limits);
-        return Ok(reply::document(asked, "application/xml", xml)?);
+        return Ok(document(asked, &model, app)?);
     }
     let began = std::time::Instant::now();
     let prepared = match prepare(asked, caller, &model, app).await {
@@ -131,6 +119,19 @@ async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field
         Err(JobError::Run(RunError::NoContent)) => Ok(reply::no_content(asked)),
         Err(error) => Err(error),
     }
+}
+
+/// The service document or `$metadata`.
+fn document(asked: &Asked, model: &Model<'_>, app: &App) -> Result<HttpResponse, ODataError> {
+    let request = parse::parse(&asked.raw(), &app.limits)?;
+    bind::schema_version(&request.options, model)?;
+    let json_type = reply::json_type(asked, Metadata::Minimal, false);
+    let (kind, text) = match (asked.is_root(), asked.wants_json_metadata) {
+        (true, _) => (json_type.as_str(), csdl::service::write(model, &asked.root, asked.protocol)),
+        (false, true) => ("application/json", csdl::json::write(model, asked.protocol, &app.limits)),
+        (false, false) => ("application/xml", csdl::xml::write(model, asked.protocol, &app.limits)),
+    };
+    Ok(reply::document(asked, kind, text))
 }
 
 fn lane_name(lane: Lane) -> &'static str {

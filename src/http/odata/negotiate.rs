@@ -105,7 +105,7 @@ pub fn wants_json_metadata(request: &HttpRequest, option: Option<&str>) -> Resul
             "json" | "application/json" => Ok(true),
             "xml" | "application/xml" => Ok(false),
             _ => {
-                let message = format!("$metadata comes as xml, not as '{option}'.");
+                let message = format!("$metadata comes as xml or json, not as '{option}'.");
                 Err(ODataError::new(Code::NotAcceptable, message).in_option("$format"))
             }
         };

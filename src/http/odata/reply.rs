@@ -32,28 +32,20 @@ pub fn format_name(format: Format) -> &'static str {
 
 fn builder(asked: &Asked, status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
-    let version = match asked.protocol {
-        Protocol::V4_0 => "4.0",
-        Protocol::V4_01 => "4.01",
-    };
-    response.insert_header(("OData-Version", version));
+    response.insert_header(("OData-Version", asked.protocol.name()));
     response.insert_header((header::VARY, VARY));
     response.insert_header((header::CACHE_CONTROL, "private, no-cache"));
     response
 }
 
 /// `$metadata` or the service document: with a strong ETag by content.
-pub fn document(asked: &Asked, kind: &str, text: String) -> Result<HttpResponse, Problem> {
+pub fn document(asked: &Asked, kind: &str, text: String) -> HttpResponse {
     let tag = format!("\"{}\"", digest(text.as_bytes()));
     if let Some(unchanged) = unchanged(asked, &tag) {
-        return Ok(unchanged);
+        return unchanged;
     }
-    let kind = match kind {
-        "application/json" => json_type(asked, Metadata::Minimal, false),
-        other => other.to_owned(),
-    };
     let mut response = builder(asked, StatusCode::OK);
-    Ok(response.insert_header((header::CONTENT_TYPE, kind)).insert_header((header::ETAG, tag)).body(text))
+    response.insert_header((header::CONTENT_TYPE, kind)).insert_header((header::ETAG, tag)).body(text)
 }
 
 pub fn no_content(asked: &Asked) -> HttpResponse {
@@ -121,7 +113,7 @@ fn content_type(asked: &Asked, prepared: &Prepared) -> String {
 }
 
 /// OD-73; v3.x writes blanks behind the semicolons as the contract does (§0.10).
-fn json_type(asked: &Asked, metadata: Metadata, ieee754: bool) -> String {
+pub fn json_type(asked: &Asked, metadata: Metadata, ieee754: bool) -> String {
     let level = match metadata {
         Metadata::Minimal => "minimal",
         Metadata::Full => "full",

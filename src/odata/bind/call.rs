@@ -169,7 +169,7 @@ impl Binder<'_> {
             }
             other => {
                 let short = other.rsplit('.').next().unwrap_or(other);
-                match self.model.enums().into_iter().find(|e| e.name == short) {
+                match self.model.types().enumeration(short) {
                     Some(of) => Edm::Enum(of),
                     None => {
                         let message = format!("There is no type {other}; primitive types begin with Edm.");

@@ -80,7 +80,7 @@ impl Binder<'_> {
     /// `Ns.Type'Member'`; the namespace is not insisted on beyond its dots (OD-42).
     fn enum_literal(&self, type_name: &str, value: &str) -> Result<Expr> {
         let wanted = type_name.rsplit('.').next().unwrap_or(type_name);
-        let found = self.model.enums().into_iter().find(|e| e.name == wanted);
+        let found = self.model.types().enumeration(wanted);
         let Some(of) = found else {
             return Err(ODataError::new(Code::UnknownProperty, format!("There is no type {type_name}.")));
         };

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use super::bound::{Derived, Expr, Options, OrderItem, Query, Resource, Shape, Target, Var};
 use super::edm::{Edm, Entity, Model};
 use super::error::{Code, ODataError, Result};
+use super::lex::clipped;
 use super::limits::Limits;
 use super::syntax;
 use crate::sql::Instant;
@@ -31,6 +32,7 @@ pub struct Environment<'a> {
 
 /// Binds a request on a set, an entity or a property.
 pub fn bind(request: &syntax::Request, model: &Model, environment: Environment) -> Result<Query> {
+    schema_version(&request.options, model)?;
     refuse_absent(&request.options)?;
     let mut binder = Binder::new(model, environment, &request.options.aliases);
     let resource = binder.resource(&request.path)?;
@@ -47,6 +49,19 @@ pub fn bind(request: &syntax::Request, model: &Model, environment: Environment) 
     };
     let skiptoken = request.options.skiptoken.clone();
     Ok(Query { resource, params, options, skiptoken, format: request.options.format.clone() })
+}
+
+/// `$schemaversion`, which documents take too: the version that is served, or `*` (OD-13).
+pub fn schema_version(options: &syntax::Options, model: &Model) -> Result<()> {
+    let served = model.schema_version();
+    match options.schemaversion.as_deref() {
+        None | Some("*") => Ok(()),
+        Some(wanted) if wanted == served => Ok(()),
+        Some(wanted) => {
+            let message = format!("The schema has version {served} here, not {}.", clipped(wanted));
+            Err(ODataError::new(Code::ResourceNotFound, message).in_option("$schemaversion"))
+        }
+    }
 }
 
 /// Binds a predicate over an entity's rows: filter parameters and tests come in here.
@@ -70,7 +85,6 @@ fn refuse_absent(options: &syntax::Options) -> Result<()> {
         ("$deltatoken", options.deltatoken.is_some()),
         ("$index", options.index.is_some()),
         ("$id", options.id.is_some()),
-        ("$schemaversion", options.schemaversion.as_deref().is_some_and(|v| v != "*")),
     ];
     match absent.iter().find(|(_, given)| *given) {
         Some((name, _)) => Err(ODataError::not_implemented(name).in_option(name)),

@@ -1,15 +1,26 @@
-//! What `$metadata` says of the service beyond its types (OD-105). Every word must be true: Power Query reads here what it
-//! may leave to the server (OD-106).
+//! What `$metadata` says of the service beyond its types (OD-105), as values that XML and JSON write each in its way.
+//!
+//! Every word must be true: Power Query reads here what it may leave to the server (OD-106). A test asks the service for
+//! each term (`tests/odata/annotations.rs`) and knows no others.
 
-use super::xml::Xml;
 use crate::odata::edm::{Model, Set};
 use crate::odata::functions;
 use crate::odata::limits::Limits;
 
-const VOCABULARIES: &str = "https://docs.oasis-open.org/odata/odata-vocabularies/v4.0/vocabularies/";
+/// The vocabularies that are used: where they are, their namespaces, their aliases.
+pub const VOCABULARIES: [(&str, &str); 3] = [
+    ("Org.OData.Core.V1", "Core"),
+    ("Org.OData.Capabilities.V1", "Capabilities"),
+    ("Org.OData.Aggregation.V1", "Aggregation"),
+];
+
+/// Where a vocabulary is published.
+pub fn vocabulary_address(namespace: &str, extension: &str) -> String {
+    format!("https://docs.oasis-open.org/odata/odata-vocabularies/v4.0/vocabularies/{namespace}.{extension}")
+}
 
 /// Transformations of `$apply`; `aggregate` has all of the standard's methods.
-const TRANSFORMATIONS: [&str; 3] = ["aggregate", "filter", "groupby"];
+const TRANSFORMATIONS: [&str; 4] = ["aggregate", "filter", "groupby", "identity"];
 
 /// What an answer can be; `metadata` parameters as clients of either protocol version write them.
 const FORMATS: [&str; 6] = [
@@ -21,114 +32,114 @@ const FORMATS: [&str; 6] = [
     "text/csv",
 ];
 
-/// The vocabularies by their aliases.
-pub fn references(xml: &mut Xml) {
-    for (name, alias) in [
-        ("Org.OData.Core.V1", "Core"),
-        ("Org.OData.Capabilities.V1", "Capabilities"),
-        ("Org.OData.Aggregation.V1", "Aggregation"),
-    ] {
-        let uri = format!("{VOCABULARIES}{name}.xml");
-        xml.inside("edmx:Reference", &[("Uri", &uri)], |xml| {
-            xml.empty("edmx:Include", &[("Namespace", name), ("Alias", alias)]);
-        });
+const METADATA_FORMATS: [&str; 2] = ["application/xml", "application/json"];
+
+/// A term of a vocabulary, and what it says here.
+pub struct Annotation {
+    pub term: &'static str,
+    pub value: Value,
+}
+
+/// Constant expressions, collections and records (CSDL §14.3, §14.4).
+pub enum Value {
+    Bool(bool),
+    Int(i64),
+    Text(String),
+    /// An enumeration's qualified name, and a member.
+    Member(&'static str, &'static str),
+    Collection(Vec<Value>),
+    Record(Vec<(&'static str, Value)>),
+}
+
+fn says(term: &'static str, value: Value) -> Annotation {
+    Annotation { term, value }
+}
+
+fn texts(values: impl IntoIterator<Item = &'static str>) -> Value {
+    Value::Collection(values.into_iter().map(|text| Value::Text(text.to_owned())).collect())
+}
+
+/// A record of one property.
+fn record(property: &'static str, value: bool) -> Value {
+    Value::Record(vec![(property, Value::Bool(value))])
+}
+
+/// A description, where the schema has annotations and there is one.
+pub fn description(model: &Model, doc: &str) -> Vec<Annotation> {
+    if !model.schema.annotated || doc.is_empty() {
+        return Vec::new();
     }
+    vec![says("Core.Description", Value::Text(doc.to_owned()))]
 }
 
-/// Whether [`describe`] writes anything.
-pub fn describes(model: &Model, doc: &str) -> bool {
-    model.schema.annotated && !doc.is_empty()
-}
-
-pub fn describe(xml: &mut Xml, model: &Model, doc: &str) {
-    if describes(model, doc) {
-        text(xml, "Core.Description", doc);
+pub fn of_schema(model: &Model) -> Vec<Annotation> {
+    if !model.schema.annotated {
+        return Vec::new();
     }
+    vec![says("Core.SchemaVersion", Value::Text(model.schema_version()))]
 }
 
-pub fn of_schema(xml: &mut Xml, model: &Model) {
-    let (major, minor) = (model.version.0 / 10, model.version.0 % 10);
-    text(xml, "Core.SchemaVersion", &format!("{major}.{minor}"));
-}
-
-pub fn of_container(xml: &mut Xml) {
-    text(xml, "Core.ODataVersions", "4.0,4.01");
-    let level = "Org.OData.Capabilities.V1.ConformanceLevelType/Intermediate";
-    xml.empty("Annotation", &[("Term", "Capabilities.ConformanceLevel"), ("EnumMember", level)]);
-    list(xml, "Capabilities.SupportedFormats", FORMATS);
-    list(xml, "Capabilities.FilterFunctions", functions::names());
-    for (term, supported) in [
-        ("Capabilities.AsynchronousRequestsSupported", "false"),
-        ("Capabilities.BatchSupported", "false"),
-        ("Capabilities.CrossJoinSupported", "false"),
-        ("Capabilities.IndexableByKey", "true"),
-        ("Capabilities.KeyAsSegmentSupported", "true"),
-        ("Capabilities.QuerySegmentSupported", "true"),
-        ("Capabilities.TopSupported", "true"),
-        ("Capabilities.SkipSupported", "true"),
-        ("Capabilities.ComputeSupported", "false"),
-    ] {
-        xml.empty("Annotation", &[("Term", term), ("Bool", supported)]);
+pub fn of_container(model: &Model) -> Vec<Annotation> {
+    if !model.schema.annotated {
+        return Vec::new();
     }
-    record(xml, "Capabilities.SelectSupport", &[("Supported", "Bool", "true")]);
-    record(xml, "Capabilities.ChangeTracking", &[("Supported", "Bool", "false")]);
+    let level = Value::Member("Org.OData.Capabilities.V1.ConformanceLevelType", "Intermediate");
+    let parameters = model.schema.parameters.iter();
+    let parameters = parameters.map(|known| Value::Record(vec![("Name", Value::Text(known.name.to_owned()))]));
+    vec![
+        says("Core.ODataVersions", Value::Text("4.0,4.01".to_owned())),
+        says("Capabilities.ConformanceLevel", level),
+        says("Capabilities.SupportedFormats", texts(FORMATS)),
+        says("Capabilities.SupportedMetadataFormats", texts(METADATA_FORMATS)),
+        says("Capabilities.FilterFunctions", texts(functions::names())),
+        says("Capabilities.CustomQueryOptions", Value::Collection(parameters.collect())),
+        says("Capabilities.AsynchronousRequestsSupported", Value::Bool(false)),
+        says("Capabilities.BatchSupported", Value::Bool(false)),
+        says("Capabilities.BatchSupport", record("Supported", false)),
+        says("Capabilities.CrossJoinSupported", Value::Bool(false)),
+        says("Capabilities.KeyAsSegmentSupported", Value::Bool(true)),
+        says("Capabilities.QuerySegmentSupported", Value::Bool(true)),
+        says("Capabilities.SelectSupport", record("Supported", true)),
+    ]
 }
 
-pub fn of_set(xml: &mut Xml, set: &Set, limits: &Limits) {
-    text(xml, "Core.Description", set.doc);
-    let levels = limits.expand_depth.to_string();
-    record(xml, "Capabilities.FilterRestrictions", &[("Filterable", "Bool", "true")]);
-    record(xml, "Capabilities.SortRestrictions", &[("Sortable", "Bool", "true")]);
-    record(xml, "Capabilities.CountRestrictions", &[("Countable", "Bool", "true")]);
+pub fn of_set(model: &Model, set: &Set, limits: &Limits) -> Vec<Annotation> {
+    if !model.schema.annotated {
+        return Vec::new();
+    }
+    let mut found = description(model, set.doc);
+    found.extend([
+        says("Capabilities.FilterRestrictions", record("Filterable", true)),
+        says("Capabilities.SortRestrictions", record("Sortable", true)),
+        says("Capabilities.CountRestrictions", record("Countable", true)),
+        says("Capabilities.ExpandRestrictions", expanding(set, limits)),
+        says("Capabilities.SearchRestrictions", record("Searchable", false)),
+        says("Capabilities.TopSupported", Value::Bool(true)),
+        says("Capabilities.SkipSupported", Value::Bool(true)),
+        says("Capabilities.ComputeSupported", Value::Bool(false)),
+        says("Capabilities.IndexableByKey", Value::Bool(true)),
+        says("Capabilities.ChangeTracking", record("Supported", false)),
+        says("Capabilities.InsertRestrictions", record("Insertable", false)),
+        says("Capabilities.UpdateRestrictions", record("Updatable", false)),
+        says("Capabilities.DeleteRestrictions", record("Deletable", false)),
+        says("Aggregation.ApplySupported", applying()),
+    ]);
+    found
+}
+
+fn expanding(set: &Set, limits: &Limits) -> Value {
     if set.entity.navs.is_empty() {
-        record(xml, "Capabilities.ExpandRestrictions", &[("Expandable", "Bool", "false")]);
-    } else {
-        let restrictions = [("Expandable", "Bool", "true"), ("MaxLevels", "Int", levels.as_str())];
-        record(xml, "Capabilities.ExpandRestrictions", &restrictions);
+        return record("Expandable", false);
     }
-    record(xml, "Capabilities.SearchRestrictions", &[("Searchable", "Bool", "false")]);
-    record(xml, "Capabilities.InsertRestrictions", &[("Insertable", "Bool", "false")]);
-    record(xml, "Capabilities.UpdateRestrictions", &[("Updatable", "Bool", "false")]);
-    record(xml, "Capabilities.DeleteRestrictions", &[("Deletable", "Bool", "false")]);
-    apply_supported(xml);
+    let levels = i64::try_from(limits.expand_depth).unwrap_or(i64::MAX);
+    Value::Record(vec![("Expandable", Value::Bool(true)), ("MaxLevels", Value::Int(levels))])
 }
 
-fn apply_supported(xml: &mut Xml) {
-    xml.inside("Annotation", &[("Term", "Aggregation.ApplySupported")], |xml| {
-        xml.inside("Record", &[], |xml| {
-            xml.inside("PropertyValue", &[("Property", "Transformations")], |xml| strings(xml, TRANSFORMATIONS));
-            xml.inside("PropertyValue", &[("Property", "CustomAggregationMethods")], |xml| {
-                xml.empty("Collection", &[]);
-            });
-            let none = "Org.OData.Aggregation.V1.RollupType/None";
-            xml.empty("PropertyValue", &[("Property", "Rollup"), ("EnumMember", none)]);
-        });
-    });
-}
-
-fn text(xml: &mut Xml, term: &str, value: &str) {
-    xml.empty("Annotation", &[("Term", term), ("String", value)]);
-}
-
-fn list(xml: &mut Xml, term: &str, values: impl IntoIterator<Item = &'static str>) {
-    xml.inside("Annotation", &[("Term", term)], |xml| strings(xml, values));
-}
-
-fn strings(xml: &mut Xml, values: impl IntoIterator<Item = &'static str>) {
-    xml.inside("Collection", &[], |xml| {
-        for value in values {
-            xml.text_element("String", value);
-        }
-    });
-}
-
-/// `(property, kind of constant, value)`.
-fn record(xml: &mut Xml, term: &str, values: &[(&str, &str, &str)]) {
-    xml.inside("Annotation", &[("Term", term)], |xml| {
-        xml.inside("Record", &[], |xml| {
-            for (property, kind, value) in values {
-                xml.empty("PropertyValue", &[("Property", property), (kind, value)]);
-            }
-        });
-    });
+fn applying() -> Value {
+    Value::Record(vec![
+        ("Transformations", texts(TRANSFORMATIONS)),
+        ("CustomAggregationMethods", Value::Collection(Vec::new())),
+        ("Rollup", Value::Member("Org.OData.Aggregation.V1.RollupType", "None")),
+        ("From", Value::Bool(false)),
+    ])
 }

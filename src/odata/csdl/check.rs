@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::Reachable;
-use crate::odata::edm::{Entity, Model, Nav, Structured};
+use crate::odata::edm::{Entity, Model, Nav, Structured, Types};
 
 /// Each fault as a sentence; none is what a test expects.
 pub fn faults(model: &Model) -> Vec<String> {
-    let found = Reachable::of(model);
+    let found = model.types();
     let mut faults = Vec::new();
     doubles("sets", model.sets().map(|set| set.name), &mut faults);
     let types = found.entities.iter().map(|e| e.name).chain(found.complexes.iter().map(|c| c.name));
@@ -97,7 +96,7 @@ fn of_navigation(model: &Model, owner: &'static Entity, nav: &'static Nav, fault
     }
 }
 
-fn undescribed(model: &Model, found: &Reachable, faults: &mut Vec<String>) {
+fn undescribed(model: &Model, found: &Types, faults: &mut Vec<String>) {
     for entity in &found.entities {
         let of = Structured::Entity(entity);
         let props = model.props(of).map(|p| (p.name, p.doc));

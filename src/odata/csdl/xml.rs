@@ -1,14 +1,13 @@
 //! `$metadata` in XML (CSDL XML 4.01; OD-2, OD-100 to OD-107).
 //!
 //! A schema element for each namespace: the types, the enumerations, the container; one for all where they share it.
-//! Facets say only what is enforced, and nothing at all where the schema carries no annotations: its readers expect the
-//! published model.
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
-use super::{Protocol, Reachable, annotations};
-use crate::odata::edm::{Complex, Edm, Entity, EnumType, Model, Nav, Prop, Set, Structured};
+use super::annotations::{self, Annotation, Value};
+use super::{Protocol, facets};
+use crate::odata::edm::{Complex, EnumType, Model, Nav, Prop, Set, Structured, Types};
 use crate::odata::limits::Limits;
 
 const EDMX: &str = "http://docs.oasis-open.org/odata/ns/edmx";
@@ -16,49 +15,46 @@ const EDM: &str = "http://docs.oasis-open.org/odata/ns/edm";
 
 /// The whole document. Annotations speak of `limits`, which are a matter of configuration.
 pub fn write(model: &Model, protocol: Protocol, limits: &Limits) -> String {
-    let version = match protocol {
-        Protocol::V4_0 => "4.0",
-        Protocol::V4_01 => "4.01",
-    };
     let mut xml = Xml::new();
-    xml.inside("edmx:Edmx", &[("Version", version), ("xmlns:edmx", EDMX)], |xml| {
+    xml.inside("edmx:Edmx", &[("Version", protocol.name()), ("xmlns:edmx", EDMX)], |xml| {
         if model.schema.annotated {
-            annotations::references(xml);
+            references(xml);
         }
         xml.inside("edmx:DataServices", &[], |xml| schemas(xml, model, limits));
     });
     xml.finish()
 }
 
-fn schemas(xml: &mut Xml, model: &Model, limits: &Limits) {
-    let found = Reachable::of(model);
-    let schema = model.schema;
-    let mut namespaces = vec![schema.namespace];
-    for namespace in [schema.enum_namespace, schema.container_namespace] {
-        if !namespaces.contains(&namespace) {
-            namespaces.push(namespace);
-        }
-    }
-    for namespace in namespaces {
-        let holds = |other: &str| other == namespace;
-        xml.inside("Schema", &[("Namespace", namespace), ("xmlns", EDM)], |xml| {
-            if holds(schema.namespace) {
-                types(xml, model, &found);
-            }
-            if holds(schema.enum_namespace) {
-                found.enums.iter().for_each(|ty| enumeration(xml, ty));
-            }
-            if holds(schema.container_namespace) {
-                container(xml, model, limits);
-            }
-            if model.schema.annotated {
-                annotations::of_schema(xml, model);
-            }
+/// The vocabularies by their aliases.
+fn references(xml: &mut Xml) {
+    for (namespace, alias) in annotations::VOCABULARIES {
+        let uri = annotations::vocabulary_address(namespace, "xml");
+        xml.inside("edmx:Reference", &[("Uri", &uri)], |xml| {
+            xml.empty("edmx:Include", &[("Namespace", namespace), ("Alias", alias)]);
         });
     }
 }
 
-fn types(xml: &mut Xml, model: &Model, found: &Reachable) {
+fn schemas(xml: &mut Xml, model: &Model, limits: &Limits) {
+    let found = model.types();
+    let schema = model.schema;
+    for namespace in facets::namespaces(model) {
+        xml.inside("Schema", &[("Namespace", namespace), ("xmlns", EDM)], |xml| {
+            if namespace == schema.namespace {
+                types(xml, model, &found);
+            }
+            if namespace == schema.enum_namespace {
+                found.enums.iter().for_each(|ty| enumeration(xml, ty));
+            }
+            if namespace == schema.container_namespace {
+                container(xml, model, limits);
+            }
+            xml.annotate(annotations::of_schema(model));
+        });
+    }
+}
+
+fn types(xml: &mut Xml, model: &Model, found: &Types) {
     for entity in &found.entities {
         let mut attributes = vec![("Name", entity.name)];
         if entity.open.is_some() {
@@ -72,7 +68,7 @@ fn types(xml: &mut Xml, model: &Model, found: &Reachable) {
             for nav in model.navs(Structured::Entity(entity)) {
                 navigation(xml, model, nav);
             }
-            annotations::describe(xml, model, entity.doc);
+            xml.annotate(annotations::description(model, entity.doc));
         });
     }
     for complex in &found.complexes {
@@ -91,27 +87,14 @@ fn members(xml: &mut Xml, model: &Model, of: Structured) {
 
 fn property(xml: &mut Xml, model: &Model, prop: &Prop) {
     let ty = model.type_name(prop.ty);
-    let facets = facets(model, prop);
+    let facets: Vec<_> =
+        facets::facets(model, prop).into_iter().map(|(name, value)| (name, value.to_string())).collect();
     let mut attributes = vec![("Name", prop.name), ("Type", ty.as_str())];
     if !prop.nullable {
         attributes.push(("Nullable", "false"));
     }
     attributes.extend(facets.iter().map(|(name, value)| (*name, value.as_str())));
-    xml.described("Property", &attributes, model, prop.doc);
-}
-
-fn facets(model: &Model, prop: &Prop) -> Vec<(&'static str, String)> {
-    if !model.schema.annotated {
-        return Vec::new();
-    }
-    match prop.ty {
-        Edm::String => prop.max_length.map(|most| ("MaxLength", most.to_string())).into_iter().collect(),
-        Edm::Decimal { precision, scale } => {
-            vec![("Precision", precision.to_string()), ("Scale", scale.to_string())]
-        }
-        Edm::DateTimeOffset | Edm::TimeOfDay | Edm::Duration => vec![("Precision", "6".to_owned())],
-        _ => Vec::new(),
-    }
+    xml.annotated("Property", &attributes, annotations::description(model, prop.doc));
 }
 
 fn complex_property(xml: &mut Xml, model: &Model, complex: &Complex) {
@@ -120,7 +103,7 @@ fn complex_property(xml: &mut Xml, model: &Model, complex: &Complex) {
     if !complex.nullable {
         attributes.push(("Nullable", "false"));
     }
-    xml.described("Property", &attributes, model, complex.doc);
+    xml.annotated("Property", &attributes, annotations::description(model, complex.doc));
 }
 
 fn navigation(xml: &mut Xml, model: &Model, nav: &Nav) {
@@ -130,28 +113,20 @@ fn navigation(xml: &mut Xml, model: &Model, nav: &Nav) {
     if !nav.many && !nav.nullable {
         attributes.push(("Nullable", "false"));
     }
-    if let Some(partner) = partner(model, nav) {
+    if let Some(partner) = facets::partner(model, nav) {
         attributes.push(("Partner", partner.name));
     }
     if nav.contained {
         attributes.push(("ContainsTarget", "true"));
     }
-    let constraint = nav.constraint;
-    if constraint.is_none() && !annotations::describes(model, nav.doc) {
-        return xml.empty("NavigationProperty", &attributes);
-    }
+    let described = annotations::description(model, nav.doc);
+    let Some((here, there)) = nav.constraint else {
+        return xml.annotated("NavigationProperty", &attributes, described);
+    };
     xml.inside("NavigationProperty", &attributes, |xml| {
-        if let Some((here, there)) = constraint {
-            xml.empty("ReferentialConstraint", &[("Property", here), ("ReferencedProperty", there)]);
-        }
-        annotations::describe(xml, model, nav.doc);
+        xml.empty("ReferentialConstraint", &[("Property", here), ("ReferencedProperty", there)]);
+        xml.annotate(described);
     });
-}
-
-/// The navigation back, where this caller sees it.
-fn partner(model: &Model, nav: &Nav) -> Option<&'static Nav> {
-    let name = nav.partner?;
-    model.navs(Structured::Entity(nav.target)).find(|back| back.name == name)
 }
 
 fn enumeration(xml: &mut Xml, ty: &EnumType) {
@@ -167,45 +142,39 @@ fn container(xml: &mut Xml, model: &Model, limits: &Limits) {
         for set in model.sets() {
             entity_set(xml, model, set, limits);
         }
-        if model.schema.annotated {
-            annotations::of_container(xml);
-        }
+        xml.annotate(annotations::of_container(model));
     });
 }
 
 fn entity_set(xml: &mut Xml, model: &Model, set: &Set, limits: &Limits) {
     let ty = model.qualified(set.entity.name);
-    let bindings = bindings(model, set.entity);
+    let bindings = facets::bindings(model, set.entity);
+    let annotations = annotations::of_set(model, set, limits);
     let attributes = [("Name", set.name), ("EntityType", ty.as_str())];
-    if bindings.is_empty() && !model.schema.annotated {
-        return xml.empty("EntitySet", &attributes);
+    if bindings.is_empty() {
+        return xml.annotated("EntitySet", &attributes, annotations);
     }
     xml.inside("EntitySet", &attributes, |xml| {
         for (path, target) in bindings {
             xml.empty("NavigationPropertyBinding", &[("Path", &path), ("Target", target)]);
         }
-        if model.schema.annotated {
-            annotations::of_set(xml, set, limits);
-        }
+        xml.annotate(annotations);
     });
 }
 
-/// Paths and the sets they lead to; through contained navigation too, which has no set to say it (CSDL §13.4).
-fn bindings(model: &Model, entity: &'static Entity) -> Vec<(String, &'static str)> {
-    let mut found = Vec::new();
-    for nav in model.navs(Structured::Entity(entity)) {
-        if let Some(set) = nav.set {
-            found.push((nav.name.to_owned(), set));
-        } else if nav.contained && !std::ptr::eq(nav.target, entity) {
-            let below = bindings(model, nav.target).into_iter();
-            found.extend(below.map(|(path, set)| (format!("{}/{path}", nav.name), set)));
-        }
+/// What stands in the attribute of a constant, with the attribute's name (CSDL XML §14.3).
+fn constant(value: &Value) -> Option<(&'static str, String)> {
+    match value {
+        Value::Bool(value) => Some(("Bool", value.to_string())),
+        Value::Int(value) => Some(("Int", value.to_string())),
+        Value::Text(text) => Some(("String", text.clone())),
+        Value::Member(ty, member) => Some(("EnumMember", format!("{ty}/{member}"))),
+        Value::Collection(_) | Value::Record(_) => None,
     }
-    found
 }
 
 /// Elements as they are written. Writing to memory cannot fail.
-pub(super) struct Xml {
+struct Xml {
     out: Writer<Vec<u8>>,
 }
 
@@ -222,28 +191,61 @@ impl Xml {
         String::from_utf8(self.out.into_inner()).expect("text was written as UTF-8")
     }
 
-    pub fn empty(&mut self, name: &str, attributes: &Attributes) {
+    fn empty(&mut self, name: &str, attributes: &Attributes) {
         self.event(Event::Empty(element(name, attributes)));
     }
 
-    pub fn inside(&mut self, name: &str, attributes: &Attributes, content: impl FnOnce(&mut Xml)) {
+    fn inside(&mut self, name: &str, attributes: &Attributes, content: impl FnOnce(&mut Xml)) {
         self.event(Event::Start(element(name, attributes)));
         content(self);
         self.event(Event::End(BytesEnd::new(name)));
     }
 
-    pub fn text_element(&mut self, name: &str, text: &str) {
+    fn text_element(&mut self, name: &str, text: &str) {
         self.event(Event::Start(BytesStart::new(name)));
         self.event(Event::Text(BytesText::new(text)));
         self.event(Event::End(BytesEnd::new(name)));
     }
 
-    /// An element that holds nothing but its description, if that is written at all.
-    fn described(&mut self, name: &str, attributes: &Attributes, model: &Model, doc: &str) {
-        if annotations::describes(model, doc) {
-            self.inside(name, attributes, |xml| annotations::describe(xml, model, doc));
-        } else {
-            self.empty(name, attributes);
+    /// An element that holds nothing but its annotations.
+    fn annotated(&mut self, name: &str, attributes: &Attributes, annotations: Vec<Annotation>) {
+        if annotations.is_empty() {
+            return self.empty(name, attributes);
+        }
+        self.inside(name, attributes, |xml| xml.annotate(annotations));
+    }
+
+    fn annotate(&mut self, annotations: Vec<Annotation>) {
+        for Annotation { term, value } in annotations {
+            self.valued("Annotation", ("Term", term), &value);
+        }
+    }
+
+    /// An element with a value: as an attribute if it is a constant, else inside.
+    fn valued(&mut self, name: &str, attribute: (&str, &str), value: &Value) {
+        match constant(value) {
+            Some((kind, text)) => self.empty(name, &[attribute, (kind, &text)]),
+            None => self.inside(name, &[attribute], |xml| xml.expression(value)),
+        }
+    }
+
+    /// A value as an element of its own.
+    fn expression(&mut self, value: &Value) {
+        match value {
+            Value::Collection(members) if members.is_empty() => self.empty("Collection", &[]),
+            Value::Collection(members) => {
+                self.inside("Collection", &[], |xml| members.iter().for_each(|member| xml.expression(member)));
+            }
+            Value::Record(properties) => self.inside("Record", &[], |xml| {
+                for (name, value) in properties {
+                    xml.valued("PropertyValue", ("Property", name), value);
+                }
+            }),
+            value => {
+                if let Some((kind, text)) = constant(value) {
+                    self.text_element(kind, &text);
+                }
+            }
         }
     }
 
