@@ -40,7 +40,7 @@ const V4: &[&str] = &[
     "Worklogs/$count?$top=1",
     "WorkItems(1)?$filter=true",
     "Worklogs?$search=zero",
-    "Worklogs?$compute=PeriodLength div 60 as Minutes",
+    "WorkItems(1)/Title?$compute=1 as A",
     "Worklogs?$skiptoken=abc",
     "Worklogs?$deltatoken=abc",
     "Worklogs?$filter=%zz",
@@ -85,6 +85,18 @@ const V4: &[&str] = &[
     "WorkItems?$filter=Title/any(x:x eq 'y')",
     "WorkItems?$filter=Children/any(c:Children/any(c:true))",
     "Worklogs?$filter=matchesPattern(Comment,'(')",
+    // $compute
+    "Worklogs?$compute=PeriodLength div 60",
+    "Worklogs?$compute=1 as Comment",
+    "Worklogs?$compute=1 as A,2 as A",
+    "Worklogs?$apply=aggregate($count as N)&$compute=1 as N",
+    "Worklogs?$compute=1 as Minutes&$filter=minutes eq 1",
+    "Worklogs?$compute=1 as A&$select=A/B",
+    "Worklogs?$compute=1 as A&$select=A($select=B)",
+    "Worklogs?$compute=User as A",
+    "Worklogs?$compute=12345678901234567890.5 as A",
+    "Worklogs?$compute=PeriodLength add 1 as A,A add A as B,B add B as C,C add C as D,D add D as E,E add E as F,F add F as G,\
+     G add G as H,H add H as I,I add I as J,J add J as K",
     // $apply
     "Worklogs?$apply=aggregate(PeriodLength with sum)",
     "Worklogs?$apply=aggregate(PeriodLength)",
@@ -112,9 +124,20 @@ const V3: &[&str] = &[
     "workLogsOnly?worklogsFilter=Nope eq 1",
     "workItems?customFields=A,B,C,D,E,F",
     "workLogsOnly?$select=User/Nope",
+    "workLogsOnly?$select=User($select=Nope)",
+    "workLogsOnly?$select=User($filter=Name eq 'x')",
+    "workLogsOnly?$select=User($expand=X)",
+    "workLogsOnly?$select=Comment($top=1)",
+    "workLogsOnly?$select=Comment($select=X)",
+    "workLogsOnly?$compute=1 as periodlength",
 ];
 
-const FILES: &[&str] = &["WorkItems(1)", "WorkItems?$expand=Children", "WorkItems(1)/Title"];
+const FILES: &[&str] = &[
+    "WorkItems(1)",
+    "WorkItems?$expand=Children",
+    "WorkItems(1)/Title",
+    "Worklogs?$compute=1 as User_Name&$select=User_Name&$expand=User($select=Name)",
+];
 
 /// What the rows themselves refuse.
 const ROWS: [DbError; 2] = [DbError::DivisionByZero, DbError::Overflow];

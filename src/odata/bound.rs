@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::edm::{Complex, Edm, Entity, EnumType, Field, Nav, Prop, Set};
+use super::edm::{Complex, ComplexType, Edm, Entity, EnumType, Field, Nav, Prop, Set};
 use super::functions::Overload;
 use crate::sql;
 
@@ -94,6 +94,12 @@ pub enum OutputItem {
     One(&'static Nav, Output),
     /// An expanded collection.
     Many(&'static Nav, Box<Options>),
+    /// A property that `$compute` made, over the row of this variable.
+    Computed {
+        name: Arc<str>,
+        var: Var,
+        expr: Expr,
+    },
     /// A column of a shape that `$apply` made.
     Column {
         name: Arc<str>,
@@ -290,6 +296,48 @@ impl Expr {
     pub fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Null)
     }
+
+    /// What it costs every later stage, which recurses over it; the members of a list count as parts.
+    pub fn size(&self) -> Size {
+        let own = if let Kind::In { list, .. } = &self.kind { 1 + list.len() } else { 1 };
+        self.operands().into_iter().map(Expr::size).fold(Size { parts: own, height: 1 }, |all, below| Size {
+            parts: all.parts.saturating_add(below.parts),
+            height: all.height.max(below.height + 1),
+        })
+    }
+
+    fn operands(&self) -> Vec<&Expr> {
+        match &self.kind {
+            Kind::Null
+            | Kind::Literal(_)
+            | Kind::Decimal(_)
+            | Kind::Prop { .. }
+            | Kind::Dynamic { .. }
+            | Kind::Column { .. }
+            | Kind::Present { .. } => Vec::new(),
+            Kind::Compare(_, left, right) | Kind::Arithmetic(_, left, right) => vec![left, right],
+            Kind::And(parts) | Kind::Or(parts) | Kind::Call(_, parts) => parts.iter().collect(),
+            Kind::Not(inner) | Kind::Neg(inner) | Kind::Convert(inner) | Kind::All(_, inner) => vec![inner],
+            Kind::In { value, .. } => vec![value],
+            Kind::Case(arms) => arms.iter().flat_map(|(condition, value)| [condition, value]).collect(),
+            Kind::Any(_, inner) | Kind::Count(_, inner) => inner.iter().map(|inner| &**inner).collect(),
+        }
+    }
+}
+
+/// The extent of an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub parts: usize,
+    pub height: usize,
+}
+
+/// A property that `$compute` adds to a row: each use of its name is its expression.
+#[derive(Clone, Debug)]
+pub struct Computed {
+    pub name: Arc<str>,
+    pub expr: Expr,
+    pub size: Size,
 }
 
 /// A step of `$apply` that this service runs (Data Aggregation §3).
@@ -354,6 +402,7 @@ pub enum DerivedKind {
 #[derive(Clone, Debug)]
 pub enum Shape {
     Entity(&'static Entity),
+    Complex(&'static ComplexType),
     Derived(Arc<Derived>),
 }
 
@@ -369,6 +418,12 @@ impl std::fmt::Debug for Prop {
 }
 
 impl std::fmt::Debug for Complex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl std::fmt::Debug for ComplexType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
     }

@@ -145,6 +145,14 @@ fn refuse_file(format: Format, plan: &Plan) -> Result<()> {
         let message = "An expanded collection does not fit into the rows of a file. Leave it out of $expand.";
         return Err(ODataError::new(Code::OptionNotApplicable, message).in_option("$expand"));
     }
+    let columns = file_columns(&plan.level.fields);
+    for (n, column) in columns.iter().enumerate() {
+        // Only a computed property can be called what another column is made of.
+        if columns[..n].iter().any(|before| before.header == column.header) {
+            let message = format!("The file would have two columns {}; choose another alias.", column.header);
+            return Err(ODataError::new(Code::InvalidValue, message).in_option("$compute"));
+        }
+    }
     Ok(())
 }
 
@@ -192,7 +200,7 @@ fn context_url(setup: &Setup, query: &Query, plan: &Plan) -> String {
     match &resource.target {
         Target::Collection | Target::Count => format!("{root}$metadata#{set}{list}"),
         Target::Entity => format!("{root}$metadata#{set}{list}/$entity"),
-        Target::Property { .. } => format!("{root}$metadata#{}", link::unescaped_path(resource)),
+        Target::Property { .. } => format!("{root}$metadata#{}{list}", link::unescaped_path(resource)),
     }
 }
 

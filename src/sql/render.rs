@@ -133,7 +133,11 @@ fn from<'b, DB: Dialect>(from: &'b From, out: &mut Pass<'_, 'b, DB>) -> QueryRes
 }
 
 fn order<'b, DB: Dialect>(order: &'b Order, out: &mut Pass<'_, 'b, DB>) -> QueryResult<()> {
-    expr(&order.by, out)?;
+    match &order.by {
+        // PostgreSQL refuses to order by a bare constant.
+        constant @ (Expr::True | Expr::False) => cast::<DB>(constant, Type::Bool, out)?,
+        by => expr(by, out)?,
+    }
     // On columns without nulls the words would keep PostgreSQL from using an index.
     out.push_sql(match (order.direction, order.nullable && DB::POSTGRES) {
         (Direction::Asc, false) => "",

@@ -5,6 +5,7 @@
 
 mod annotations;
 mod apply;
+mod compute;
 mod contract;
 mod files;
 mod filter;

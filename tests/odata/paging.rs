@@ -235,7 +235,8 @@ fn od_55_pages_of_an_expanded_collection() {
     const LOGS: usize = 2_500;
     for_each_backend(|backend| {
         let server = Server::start(Database::load(backend, &site::logs(&format!("nested-{backend:?}"), 1, LOGS, true)));
-        let options = "Worklogs($select=PeriodLength;$orderby=PeriodLength desc;$filter=PeriodLength gt 100)";
+        let options = "Worklogs($select=PeriodLength;$compute=PeriodLength mul 2 as Twice;$orderby=Twice desc;\
+                       $filter=Twice gt 200)";
         let body = server.get(ADA, &format!("{V4}/Users?$select=Name&$expand={options}")).json();
         let user = &body["value"][0];
         let mut seconds: Vec<u64> = Vec::new();

@@ -67,7 +67,6 @@ fn od_10_11_12_options() {
             ("Worklogs/$count?$top=1", 400, "OptionNotApplicable"),
             ("Worklogs/$count?$skip=1", 400, "OptionNotApplicable"),
             ("Worklogs?$search=zero", 501, "NotImplemented"),
-            ("Worklogs?$compute=PeriodLength div 60 as Minutes", 501, "NotImplemented"),
             ("WorkItems?$expand=Children($levels=2)", 501, "NotImplemented"),
             ("Worklogs?$deltatoken=x", 501, "NotImplemented"),
             ("$batch", 501, "NotImplemented"),

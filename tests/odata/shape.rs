@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{V4, V33, check_values, get, names};
+use super::{V4, V33, check_refused, check_values, get, names};
 
 #[test]
 fn od_50_select() {
@@ -46,6 +46,60 @@ fn od_50_select() {
                 "workLogsOnly?$filter=PeriodLength eq 60&$select=WorklogDate",
                 json!([{"WorklogDate": {"Year": 2024, "Month": 1, "Day": 3, "ShortDate": "2024-01-03"}}]),
             ),
+        ],
+    );
+}
+
+/// No property of the models is a collection, so that of the options within `$select` those that pick among rows have
+/// no place.
+#[test]
+fn od_51_options_inside_select() {
+    let short = "workLogsOnly?$filter=PeriodLength eq 60&$select=";
+    let cases = [
+        ("User($select=Name)", json!({"User": {"Name": "Tess O'Team"}})),
+        ("User(select=name)", json!({"User": {"Name": "Tess O'Team"}})),
+        ("User/Name,User($select=Email)", json!({"User": {"Name": "Tess O'Team", "Email": "tess@example.com"}})),
+        (
+            "User($select=Letters,Name;$compute=length(Email) as Letters,Letters mul 2 as Twice)",
+            json!({"User": {"Name": "Tess O'Team", "Letters": 16}}),
+        ),
+        (
+            "Budget($compute=length(BudgetName) as Letters)",
+            json!({"Budget": {"Id": "bbbbbbbb-0000-4000-8000-000000000003", "BudgetName": "Directly", "Letters": 8}}),
+        ),
+        ("ActivityType($compute=length(Name) as Letters;$select=Letters)", json!({"ActivityType": null})),
+    ];
+    let cases: Vec<_> = cases.into_iter().map(|(select, row)| (format!("{short}{select}"), json!([row]))).collect();
+    check_values(V33, &cases.iter().map(|(target, rows)| (target.as_str(), rows.clone())).collect::<Vec<_>>());
+    let context = get(&format!("{V33}/{short}PeriodLength,User($select=Name,L;$compute=1 as L),Budget($select=*)"));
+    assert!(context.text().contains("#workLogsOnly(PeriodLength,User/Name,User/L,Budget)\""), "{}", context.text());
+    let log = "workLogsOnly(cccccccc-0000-4000-8000-000000000004)/User";
+    let reply = get(&format!("{V33}/{log}?$select=Name,L&$compute=length(Name) as L"));
+    assert_eq!((&reply.json()["Name"], &reply.json()["L"]), (&json!("Tess O'Team"), &json!(11)), "{}", reply.text());
+    assert!(reply.text().contains("/User(Name,L)\"") && !reply.text().contains("Email"), "{}", reply.text());
+    check_refused(
+        V33,
+        &[
+            ("workLogsOnly?$select=User($filter=Name eq 'x')", 400, "OptionNotApplicable"),
+            ("workLogsOnly?$select=User($orderby=Name)", 400, "OptionNotApplicable"),
+            ("workLogsOnly?$select=User($top=1)", 400, "OptionNotApplicable"),
+            ("workLogsOnly?$select=User($skip=1)", 400, "OptionNotApplicable"),
+            ("workLogsOnly?$select=User($count=true)", 400, "OptionNotApplicable"),
+            ("workLogsOnly?$select=User($search=x)", 400, "OptionNotApplicable"),
+            ("workLogsOnly?$select=User($expand=Name)", 400, "OptionNotApplicable"),
+            ("workLogsOnly?$select=User($levels=1)", 400, "OptionNotApplicable"),
+            ("workLogsOnly?$select=User($nope=1)", 400, "UnknownOption"),
+            ("workLogsOnly?$select=User($select=Nope)", 400, "UnknownProperty"),
+            ("workLogsOnly?$select=User($select=Name,Nope)", 400, "UnknownProperty"),
+            ("workLogsOnly?$select=*,Nope", 400, "UnknownProperty"),
+            ("workLogsOnly?$select=User($compute=1 as L),User/L", 400, "UnknownProperty"),
+            ("workLogsOnly?$select=User($compute=1 as L),User($compute=2 as L)", 400, "InvalidValue"),
+            ("workLogsOnly?$select=User($compute=1 as Name)", 400, "InvalidValue"),
+            ("workLogsOnly?$select=User($compute=PeriodLength as L)", 400, "UnknownProperty"),
+            ("workLogsOnly?$select=Comment($filter=true)", 400, "OptionNotApplicable"),
+            ("workLogsOnly?$select=Comment($select=X)", 400, "OptionNotApplicable"),
+            ("workItems?$select=Children($select=System_Id)", 400, "OptionNotApplicable"),
+            ("workLogsOnly(cccccccc-0000-4000-8000-000000000004)/Comment?$select=X", 400, "OptionNotApplicable"),
         ],
     );
 }

@@ -75,6 +75,7 @@ pub fn of_set(model: &Model, set: &'static Set, keys: &[String]) -> Vec<Probe> {
     let mut asker = Asker { model, set, probes: Vec::new() };
     asker.whole();
     asker.applied();
+    asker.computed();
     asker.complexes();
     asker.behind_one();
     asker.behind_many();
@@ -140,6 +141,33 @@ impl Asker<'_> {
             for form in [Form::Csv, Form::Xlsx, Form::Pages] {
                 self.push("file of $apply", form, "", apply.clone());
             }
+        }
+    }
+
+    /// Values under other names, reached through one and counted over many.
+    fn computed(&mut self) {
+        let values = self.values();
+        let mut sources: Vec<String> = values.all.iter().map(|path| format!("case(true:{path})")).collect();
+        for nav in self.model.navs(self.entity()) {
+            let target = Values::of(self.model.props(Structured::Entity(nav.target)), "");
+            let (name, text) = (nav.name, target.texts.last());
+            let inner = text.map(|path| format!("$expand={name}($compute={path} as X0;$select=X0)"));
+            inner.into_iter().for_each(|expand| self.ask("$compute in $expand", expand));
+            match text {
+                _ if nav.many => sources.push(format!("{name}/$count")),
+                Some(path) => sources.push(format!("{name}/{path}")),
+                None => {}
+            }
+        }
+        for some in sources.chunks(10) {
+            let items: Vec<String> = some.iter().enumerate().map(|(n, source)| format!("{source} as X{n}")).collect();
+            let names: Vec<String> = (0..some.len()).map(|n| format!("X{n}")).collect();
+            let (items, names) = (items.join(","), names.join(","));
+            self.push("$compute", Form::Pages, "", format!("$compute={items}&$select={names}&$orderby={names}"));
+            self.push("file of $compute", Form::Csv, "", format!("$compute={items}&$select={names}"));
+        }
+        for path in &values.integers {
+            self.ask("failing arithmetic", format!("$compute=100 div {path} as X0&$select=X0&$orderby=X0"));
         }
     }
 

@@ -127,6 +127,7 @@ impl Binder<'_> {
     fn spelled(&self, row: &Row, names: &[Name]) -> Vec<Arc<str>> {
         let mut of = match &row.shape {
             Shape::Entity(entity) => Some(Structured::Entity(entity)),
+            Shape::Complex(complex) => Some(Structured::Complex(complex)),
             Shape::Derived(_) => None,
         };
         names

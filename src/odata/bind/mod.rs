@@ -2,6 +2,7 @@
 
 mod apply;
 mod call;
+mod compute;
 mod expr;
 mod number;
 mod output;
@@ -9,10 +10,11 @@ mod parameters;
 mod promote;
 mod resource;
 mod row;
+mod select;
 
 use std::sync::Arc;
 
-use super::bound::{Derived, Expr, Options, OrderItem, Query, Resource, Shape, Target, Var};
+use super::bound::{Computed, Derived, Expr, Options, OrderItem, Query, Resource, Shape, Target, Var};
 use super::edm::{Edm, Entity, Model};
 use super::error::{Code, ODataError, Result};
 use super::lex::clipped;
@@ -43,7 +45,8 @@ pub fn bind(request: &syntax::Request, model: &Model, environment: Environment) 
         Target::Entity => binder.entity_options(&resource, &request.options)?,
         Target::Property { ref leaf, .. } => {
             only_select(&request.options)?;
-            let output = binder.property_output(leaf);
+            binder.enter(Shape::Entity(resource.entity));
+            let output = binder.property_output(leaf, &request.options)?;
             Options { output, ..Options::default() }
         }
     };
@@ -79,7 +82,6 @@ pub fn bind_filter(
 /// Options of the standard that come later (OD-12).
 fn refuse_absent(options: &syntax::Options) -> Result<()> {
     let absent = [
-        ("$compute", options.compute.is_some()),
         ("$search", options.search.is_some()),
         ("$levels", options.levels.is_some()),
         ("$deltatoken", options.deltatoken.is_some()),
@@ -121,6 +123,8 @@ pub(super) struct Binder<'a> {
     /// Expressions that are open, and how many were bound within aliases so far.
     depth: usize,
     behind_aliases: usize,
+    /// Parts of expressions that stand where computed properties are named.
+    replaced: usize,
     /// Implicit rows, the innermost last.
     rows: Vec<Row>,
     /// Lambda variables in sight.
@@ -134,6 +138,14 @@ pub(super) struct Binder<'a> {
 struct Row {
     var: Var,
     shape: Shape,
+    /// What `$compute` has added so far.
+    computed: Arc<Vec<Computed>>,
+}
+
+impl Row {
+    fn new(var: Var, shape: Shape) -> Row {
+        Row { var, shape, computed: Arc::default() }
+    }
 }
 
 impl<'a> Binder<'a> {
@@ -145,6 +157,7 @@ impl<'a> Binder<'a> {
             open_aliases: Vec::new(),
             depth: 0,
             behind_aliases: 0,
+            replaced: 0,
             rows: Vec::new(),
             lambdas: Vec::new(),
             next_var: 0,
@@ -154,7 +167,7 @@ impl<'a> Binder<'a> {
 
     fn enter(&mut self, shape: Shape) -> Var {
         let var = self.fresh();
-        self.rows.push(Row { var, shape });
+        self.rows.push(Row::new(var, shape));
         var
     }
 
@@ -183,6 +196,7 @@ impl<'a> Binder<'a> {
             Some(steps) => self.apply(steps).map_err(|e| e.in_option("$apply"))?,
             None => Vec::new(),
         };
+        self.compute(options)?;
         let filter = match &options.filter {
             Some(filter) => Some(self.condition(filter).map_err(|e| e.in_option("$filter"))?),
             None => None,
@@ -212,6 +226,7 @@ impl<'a> Binder<'a> {
         }
         let counted = syntax::Options {
             apply: options.apply.clone(),
+            compute: options.compute.clone(),
             filter: options.filter.clone(),
             ..syntax::Options::default()
         };

@@ -62,7 +62,8 @@ impl Binder<'_> {
                 return Err(ODataError::new(Code::TypeMismatch, message).at(operand.span.start));
             }
         };
-        let (nullable, range) = (inner.nullable, inner.range.map(|(low, high)| (-high, -low)));
+        let (nullable, range) =
+            (inner.nullable, inner.range.map(|(low, high)| (high.saturating_neg(), low.saturating_neg())));
         Ok(Expr { kind: Kind::Neg(Box::new(inner)), ty: result, nullable, range })
     }
 }
@@ -127,16 +128,16 @@ fn bounds(op: Arithmetic, left: &Expr, right: &Expr) -> Result<Option<(i128, i12
         (all.into_iter().min().unwrap_or(0), all.into_iter().max().unwrap_or(0))
     };
     let (low, high) = match op {
-        Arithmetic::Add => (a + c, b + d),
-        Arithmetic::Sub => (a - d, b - c),
+        Arithmetic::Add => (a.saturating_add(c), b.saturating_add(d)),
+        Arithmetic::Sub => (a.saturating_sub(d), b.saturating_sub(c)),
         Arithmetic::Mul => corners(i128::saturating_mul),
         // |x div y| ≤ |x| for every whole y.
         Arithmetic::Div | Arithmetic::DivBy => {
-            let most = a.abs().max(b.abs());
+            let most = a.saturating_abs().max(b.saturating_abs());
             if c == d && c != 0 { corners(|x, y| x / y) } else { (-most, most) }
         }
         Arithmetic::Mod => {
-            let most = c.abs().max(d.abs()).saturating_sub(1).max(0);
+            let most = c.saturating_abs().max(d.saturating_abs()).saturating_sub(1).max(0);
             (-most, most)
         }
     };

@@ -72,7 +72,7 @@ fn scaled_literal(d: Decimal, scale: u8, ty: Edm) -> Result<Expr> {
             let kind = Kind::Literal(Value::Int64(n));
             Ok(Expr { kind, ty, nullable: false, range: Some((n.into(), n.into())) })
         }
-        _ => Err(ODataError::new(Code::Overflow, "The number has too many digits to be added exactly.")),
+        _ => Err(ODataError::new(Code::Overflow, "The number has more digits than can be kept exactly.")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Member paths inside a row: `User/Name`, `w/PeriodLength`, `Worklogs/any(…)`.
 
-use super::super::bound::{Collection, DerivedField, DerivedKind, Expr, Kind, Shape, Step, Var};
+use super::super::bound::{Collection, Computed, DerivedField, DerivedKind, Expr, Kind, Shape, Step, Var};
 use super::super::edm::{Edm, Member, Prop, Structured};
 use super::super::error::{Code, ODataError, Result};
 use super::super::syntax::{MemberPath, Name, Options, PathEnd, PathRoot};
@@ -72,17 +72,23 @@ impl Binder<'_> {
         }
     }
 
-    pub(super) fn walk(&self, row: &Row, names: &[Name], position: usize) -> Result<Found> {
+    pub(super) fn walk(&mut self, row: &Row, names: &[Name], position: usize) -> Result<Found> {
+        if let Some(computed) = self.replaced(row, names)? {
+            return Ok(Found::Value(computed));
+        }
         match &row.shape {
             Shape::Derived(derived) => {
-                let missing = |name: &Name| self.unknown(name, field_names(derived), "The result of $apply");
+                let known = || field_names(derived).chain(row.computed.iter().map(|c| c.name.to_string()));
+                let missing = |name: &Name| self.unknown(name, known(), "The result of $apply");
                 self.walk_derived(row.var, &derived.fields, names, position, &missing)
             }
-            Shape::Entity(entity) => self.walk_members(row.var, Structured::Entity(entity), names),
+            Shape::Entity(entity) => self.walk_members(row, Structured::Entity(entity), names),
+            Shape::Complex(complex) => self.walk_members(row, Structured::Complex(complex), names),
         }
     }
 
-    fn walk_members(&self, var: Var, start: Structured, names: &[Name]) -> Result<Found> {
+    fn walk_members(&self, row: &Row, start: Structured, names: &[Name]) -> Result<Found> {
+        let var = row.var;
         let mut of = start;
         let mut steps = Vec::new();
         let mut nullable = false;
@@ -91,7 +97,8 @@ impl Binder<'_> {
                 continue;
             }
             let member = self.model.member(of, &name.text);
-            let member = member.ok_or_else(|| self.unknown_member(of, name))?;
+            let computed = if n == 0 { row.computed.as_slice() } else { &[] };
+            let member = member.ok_or_else(|| self.unknown_among(of, computed, name))?;
             let last = n + 1 == names.len();
             match member {
                 Member::Complex(complex) => {
@@ -135,7 +142,12 @@ impl Binder<'_> {
     }
 
     pub(super) fn unknown_member(&self, of: Structured, name: &Name) -> ODataError {
-        self.unknown(name, self.model.members(of).map(|m| m.name().to_owned()), of.name())
+        self.unknown_among(of, &[], name)
+    }
+
+    pub(super) fn unknown_among(&self, of: Structured, computed: &[Computed], name: &Name) -> ODataError {
+        let declared = self.model.members(of).map(|m| m.name().to_owned());
+        self.unknown(name, declared.chain(computed.iter().map(|c| c.name.to_string())), of.name())
     }
 
     fn walk_derived(
@@ -218,7 +230,7 @@ impl Binder<'_> {
             return Err(ODataError::new(Code::SyntaxError, message).at(variable.span.start));
         }
         let member = self.fresh();
-        let row = Row { var: member, shape: Shape::Entity(collection.nav.target) };
+        let row = Row::new(member, Shape::Entity(collection.nav.target));
         self.lambdas.push((variable.text.clone(), row));
         let bound = self.condition(predicate);
         self.lambdas.pop();
@@ -241,7 +253,7 @@ impl Binder<'_> {
             return Err(ODataError::not_implemented("$search").in_option("$search"));
         }
         let Some(filter) = &options.filter else { return Ok(None) };
-        self.rows.push(Row { var: member, shape: Shape::Entity(collection.nav.target) });
+        self.rows.push(Row::new(member, Shape::Entity(collection.nav.target)));
         let bound = self.condition(filter);
         self.rows.pop();
         bound.map(Some)

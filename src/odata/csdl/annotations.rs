@@ -116,7 +116,7 @@ pub fn of_set(model: &Model, set: &Set, limits: &Limits) -> Vec<Annotation> {
         says("Capabilities.SearchRestrictions", record("Searchable", false)),
         says("Capabilities.TopSupported", Value::Bool(true)),
         says("Capabilities.SkipSupported", Value::Bool(true)),
-        says("Capabilities.ComputeSupported", Value::Bool(false)),
+        says("Capabilities.ComputeSupported", Value::Bool(true)),
         says("Capabilities.IndexableByKey", Value::Bool(true)),
         says("Capabilities.ChangeTracking", record("Supported", false)),
         says("Capabilities.InsertRestrictions", record("Insertable", false)),

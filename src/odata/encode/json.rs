@@ -4,7 +4,7 @@
 //! collections as holes to be filled when the children are read. No value tree is built.
 
 use super::super::edm::{Edm, Entity};
-use super::super::plan::{Field, Level, ObjectOf};
+use super::super::plan::{Field, Level, ObjectOf, Typing};
 use super::text;
 use crate::db::{DbError, Fields};
 use crate::sql::{Cell, Type};
@@ -258,8 +258,8 @@ impl Compiler<'_> {
     fn fields(&mut self, fields: &[Field], path: &str, first: &mut bool) {
         for field in fields {
             match field {
-                Field::Value { name, column, ty, dynamic } => {
-                    self.type_of(name, *ty, *dynamic, first);
+                Field::Value { name, column, ty, typing } => {
+                    self.type_of(name, *ty, *typing, first);
                     self.name(name, first);
                     self.value(*column, *ty);
                 }
@@ -310,10 +310,14 @@ impl Compiler<'_> {
 
     /// `X@odata.type` where the JSON value does not tell: on all with `metadata=full`, else on what no declaration types
     /// (OD-81).
-    fn type_of(&mut self, name: &str, ty: Edm, dynamic: bool, first: &mut bool) {
+    fn type_of(&mut self, name: &str, ty: Edm, typing: Typing, first: &mut bool) {
         let told = match self.style.metadata {
             Metadata::Full => true,
-            Metadata::Minimal => dynamic && !self.style.null_ids,
+            Metadata::Minimal => match typing {
+                Typing::Declared => false,
+                Typing::Dynamic => !self.style.null_ids,
+                Typing::Computed => true,
+            },
             Metadata::None => false,
         };
         if !told || matches!(ty, Edm::Boolean | Edm::String | Edm::Double | Edm::Int32 | Edm::Untyped) {

@@ -245,9 +245,11 @@ impl Planner<'_> {
                 .arithmetic(Op::Div, sql::Expr::Bind(Value::Double(10f64.powi(i32::from(scale))))),
             (from, Edm::Double) if from.is_number() => value.cast(Type::Double),
             (Edm::Double, Edm::Int32 | Edm::Int64) => call(&f::DOUBLE_INTEGER, [value]),
-            (Edm::Decimal { scale, .. }, Edm::Int32 | Edm::Int64) => {
-                value.arithmetic(Op::Div, sql::Expr::Int(10i64.pow(u32::from(scale))))
-            }
+            (Edm::Decimal { scale, .. }, Edm::Int32 | Edm::Int64) => match 10i64.checked_pow(u32::from(scale)) {
+                Some(factor) => value.arithmetic(Op::Div, sql::Expr::Int(factor)),
+                // Less than one, whatever Int64 carries it.
+                None => value.arithmetic(Op::Mul, sql::Expr::Int(0)),
+            },
             (Edm::Int32, Edm::Int64) => value.cast(Type::Int64),
             (Edm::Date, Edm::DateTimeOffset) => call(&f::DAY_INSTANT, [value]),
             (Edm::DateTimeOffset, Edm::Date) => call(&f::INSTANT_DATE, [value]),
@@ -270,16 +272,21 @@ impl Planner<'_> {
         if digits == 0 {
             return value;
         }
-        let factor = 10i64.pow(digits);
+        let factor = 10i128.saturating_pow(digits);
         let fits = e.range.is_some_and(|(low, high)| {
-            let (low, high) = (low.saturating_mul(factor.into()), high.saturating_mul(factor.into()));
+            let (low, high) = (low.saturating_mul(factor), high.saturating_mul(factor));
             i128::from(i64::MIN) <= low && high <= i128::from(i64::MAX)
         });
         let value = value.cast(Type::Int64);
-        if fits {
-            value.arithmetic(Op::Mul, sql::Expr::Int(factor))
-        } else {
-            self.guarded(call(&f::MUL, [value, sql::Expr::Int(factor)]))
+        match i64::try_from(factor) {
+            Ok(factor) if fits => value.arithmetic(Op::Mul, sql::Expr::Int(factor)),
+            Ok(factor) => self.guarded(call(&f::MUL, [value, sql::Expr::Int(factor)])),
+            // Nothing but zero has room for so many digits.
+            Err(_) => {
+                let most = || sql::Expr::Int(10i64.pow(18));
+                let once = call(&f::MUL, [value, most()]);
+                self.guarded(call(&f::MUL, [once, most()]))
+            }
         }
     }
 
@@ -348,8 +355,10 @@ impl Planner<'_> {
         if let Some(rows) = of.nav.target.rows {
             select.filter.push(rows(&mut self.at(place)));
         }
-        self.set_place(of.member, place);
+        // Outside of this SELECT the member is out of reach, for guards too.
+        let old = self.set_place(of.member, place);
         build(self, &mut select);
+        self.restore_place(of.member, old);
         let mut joins = self.close_scope();
         select.joins.append(&mut joins);
         select

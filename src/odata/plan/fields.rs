@@ -6,7 +6,7 @@ use super::super::bound::{Options, Output, OutputItem, Step};
 use super::super::edm::{Edm, Link, Nav, Value as Source};
 use super::query::Page;
 use super::scope::{Place, Planner};
-use super::{Child, Field, Level, ObjectOf};
+use super::{Child, Field, Level, ObjectOf, Typing};
 use crate::sql::{Direction, Expr, From, Order, Select, Type};
 
 /// Columns of a SELECT, each once.
@@ -43,7 +43,7 @@ impl Planner<'_> {
         match item {
             OutputItem::Prop(prop) => {
                 let column = out.columns.add(self.prop_at(place, prop), prop.ty.sql());
-                Field::Value { name: Arc::from(prop.name), column, ty: prop.ty, dynamic: false }
+                Field::Value { name: Arc::from(prop.name), column, ty: prop.ty, typing: Typing::Declared }
             }
             OutputItem::Dynamic(field) => {
                 let open = place.entity.and_then(|e| e.open.map(|open| (open, e.row)));
@@ -52,7 +52,7 @@ impl Planner<'_> {
                     None => Expr::Null(field.ty.sql()),
                 };
                 let column = out.columns.add(expr, field.ty.sql());
-                Field::Value { name: Arc::from(field.name.as_str()), column, ty: field.ty, dynamic: true }
+                Field::Value { name: Arc::from(field.name.as_str()), column, ty: field.ty, typing: Typing::Dynamic }
             }
             OutputItem::Complex(complex, inner) => {
                 let step = Step::Complex(complex);
@@ -83,9 +83,17 @@ impl Planner<'_> {
                 out.children.push(child);
                 Field::Many { name: nav.name, child: out.children.len() - 1, key }
             }
+            OutputItem::Computed { name, var, expr } => {
+                let old = self.set_place(*var, place);
+                let value = self.value(expr);
+                self.restore_place(*var, old);
+                let column = out.columns.add(value, expr.ty.sql());
+                Field::Value { name: name.clone(), column, ty: expr.ty, typing: Typing::Computed }
+            }
             OutputItem::Column { name, index, ty, dynamic } => {
                 let column = out.columns.add(place.alias.output(*index), ty.sql());
-                Field::Value { name: name.clone(), column, ty: *ty, dynamic: *dynamic }
+                let typing = if *dynamic { Typing::Dynamic } else { Typing::Declared };
+                Field::Value { name: name.clone(), column, ty: *ty, typing }
             }
             OutputItem::Object { name, presence, items } => {
                 let fields: Vec<Field> = items.iter().map(|item| self.field_of(place, item, page, out)).collect();

@@ -67,12 +67,36 @@ pub struct Level {
 /// One written member.
 #[derive(Clone, Debug)]
 pub enum Field {
-    /// `dynamic`: no declaration gives the type (an aggregate, a custom field).
-    Value { name: Arc<str>, column: usize, ty: Edm, dynamic: bool },
+    Value {
+        name: Arc<str>,
+        column: usize,
+        ty: Edm,
+        typing: Typing,
+    },
     /// Null where the presence column is null.
-    Object { name: Arc<str>, presence: Option<usize>, fields: Vec<Field>, of: ObjectOf },
+    Object {
+        name: Arc<str>,
+        presence: Option<usize>,
+        fields: Vec<Field>,
+        of: ObjectOf,
+    },
     /// An expanded collection: child *n*, by the key in `key`.
-    Many { name: &'static str, child: usize, key: usize },
+    Many {
+        name: &'static str,
+        child: usize,
+        key: usize,
+    },
+}
+
+/// Who knows the type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typing {
+    /// `$metadata` says it.
+    Declared,
+    /// No declaration says it: an aggregate, a custom field.
+    Dynamic,
+    /// The request made it up with `$compute`.
+    Computed,
 }
 
 /// Where an object comes from; `metadata=full` names its type.

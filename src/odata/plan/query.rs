@@ -6,7 +6,7 @@ use super::super::error::{Code, ODataError, Result};
 use super::super::limits::Limits;
 use super::fields::Gathered;
 use super::scope::{Context, Place, Planner};
-use super::{Answer, Field, KeyColumn, Level, ObjectOf, Paging, Plan, keyset};
+use super::{Answer, Field, KeyColumn, Level, ObjectOf, Paging, Plan, Typing, keyset};
 use crate::sql::{Alias, Compare, Direction, Expr, From, Join, JoinKind, Order, Select, Statement, Type, Value};
 
 /// What a derived value may be looked up for row by row; beyond it, one join for all is cheaper.
@@ -165,7 +165,7 @@ fn total(query: &Query, context: Context) -> Statement {
 
 fn count(query: &Query, context: Context) -> Plan {
     let Statement { select, types, .. } = total(query, context);
-    let field = Field::Value { name: "".into(), column: 0, ty: Edm::Int64, dynamic: false };
+    let field = Field::Value { name: "".into(), column: 0, ty: Edm::Int64, typing: Typing::Declared };
     let level = Level { select, types, fields: vec![field], children: Vec::new(), key: Vec::new() };
     single(query, level, Answer::Count, owner(query, context))
 }

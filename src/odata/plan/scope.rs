@@ -107,7 +107,7 @@ impl<'p> Planner<'p> {
         self.vars[var].replace(place)
     }
 
-    fn restore_place(&mut self, var: Var, old: Option<Place>) {
+    pub(super) fn restore_place(&mut self, var: Var, old: Option<Place>) {
         self.vars[var] = old;
     }
 
