@@ -16,5 +16,6 @@ mod odata;
 mod odata_grammar;
 mod policy;
 mod queries;
+mod rest;
 mod seed;
 mod support;

@@ -16,7 +16,7 @@ use timeledger::odata::edm::{Edm, Field, Model};
 use timeledger::odata::limits::Limits;
 use timeledger::odata::parse::{self, RawRequest};
 use timeledger::odata::plan::{self, Child, Context, Page, Plan};
-use timeledger::policy::{Caller, Role};
+use timeledger::policy::{Caller, Duties, Role};
 use timeledger::sql::value::Items;
 use timeledger::sql::{Guid, Instant, List, Statement, Type, Value};
 
@@ -110,7 +110,13 @@ impl Question {
     }
 
     fn planned(&self, query: &bound::Query, model: &Model, page: &Page) -> Plan {
-        let caller = Caller { user_id: 7, user_guid: Guid(uuid::Uuid::nil()), name: "Ann".into(), role: self.role };
+        let caller = Caller {
+            user_id: 7,
+            user_guid: Guid(uuid::Uuid::nil()),
+            name: "Ann".into(),
+            role: self.role,
+            duties: Duties::NONE,
+        };
         let context =
             Context { viewer: &caller, me: Some(7), params: &query.params, schema: model.schema, few_rows: false };
         plan::plan(query, context, page, &Limits::default()).unwrap_or_else(|e| panic!("{}: {e:?}", self.address))

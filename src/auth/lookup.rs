@@ -9,7 +9,7 @@ use super::{Credential, Digest, Scopes};
 use crate::db::tables::{api_tokens, users};
 use crate::db::{AsConn, DbError};
 use crate::on;
-use crate::policy::{Caller, Role};
+use crate::policy::{Caller, Duties, Role};
 use crate::sql::{Guid, Instant};
 
 /// A caller whom a credential admits. Two are equal as long as nothing has changed that decides what the caller may.
@@ -46,6 +46,7 @@ struct Row {
     role: i32,
     is_active: bool,
     auth_version: i32,
+    duties: i32,
 }
 
 /// Who the credential admits at this time.
@@ -72,6 +73,7 @@ fn find(conn: &mut impl AsConn, digest: &Digest) -> Result<Option<Row>, DbError>
             users::role,
             users::is_active,
             users::auth_version,
+            users::duties,
         ))
         .first(c)
         .optional());
@@ -89,6 +91,7 @@ impl Row {
             user_guid: self.user_guid,
             name: self.name,
             role: Role::from_number(self.role),
+            duties: Duties::from_bits(self.duties),
         };
         Admitted {
             caller,

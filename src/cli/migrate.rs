@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::failure::Result;
 use super::output;
-use super::settings::{ConfigArgs, DatabaseArgs, database_url};
+use super::settings::{ConfigArgs, DatabaseArgs, database_url, install};
 use crate::db::migrate;
 use crate::db::{Conn, Role};
 
@@ -43,7 +43,9 @@ impl Migrate {
         };
         match self.action {
             Action::Run(database) => {
-                let applied = migrate::run(&mut open(&database, Role::Migrator)?)?;
+                let mut conn = open(&database, Role::Migrator)?;
+                let applied = migrate::run(&mut conn)?;
+                install(&mut conn)?;
                 for name in &applied {
                     output::line(format!("applied {name}"))?;
                 }

@@ -27,7 +27,7 @@ use crate::odata::plan::Answer;
 use crate::odata::run::RunError;
 use crate::odata::service::{self, Prepared, Setup};
 use crate::odata::skiptoken::Sealer;
-use crate::policy::{Caller, Everything, Role};
+use crate::policy::{Caller, Duties, Everything, Role};
 use crate::sql::Viewer;
 
 /// Bytes of rows that a table shows; what comes after is left to files.
@@ -136,7 +136,13 @@ impl Who {
             let why = format!("{} has no role, or is disabled", person.unique_name);
             return Err(Failure::new(Exit::Failed, "AccessDenied", why, "timeledger user role NAME Team"));
         }
-        Ok(Who::Person(Caller { user_id: person.id, user_guid: person.guid, name: person.name, role: person.role }))
+        Ok(Who::Person(Caller {
+            user_id: person.id,
+            user_guid: person.guid,
+            name: person.name,
+            role: person.role,
+            duties: Duties::NONE,
+        }))
     }
 
     fn viewer(&self) -> &dyn Viewer {

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::{Exit, Failure, Result};
+use crate::clock::Clock;
 use crate::config::{Config, Loaded, LogFormat, Sources};
 use crate::db::migrate::{self, MigrateError, Step};
-use crate::db::{Conn, DatabaseUrl, Db, Options, Role};
+use crate::db::{Conn, DatabaseUrl, Db, DbError, Options, Role};
+use crate::domain::settings;
 use crate::telemetry::{self, Style};
 
 /// Where the configuration lies; every command takes it.
@@ -81,7 +83,7 @@ pub fn prepare(config: &Config, url: &DatabaseUrl) -> Result {
         if !applied.is_empty() {
             tracing::info!(applied = applied.join(", "), "the database's schema is up to date now");
         }
-        return Ok(());
+        return install(&mut conn);
     }
     match migrate::check(&mut conn) {
         Err(MigrateError::Behind(due)) => Err(Failure::new(
@@ -90,6 +92,15 @@ pub fn prepare(config: &Config, url: &DatabaseUrl) -> Result {
             format!("{due} change(s) of the schema are due"),
             "back the database up, then `timeledger migrate run`, or serve with --migrate",
         )),
-        outcome => Ok(outcome?),
+        outcome => {
+            outcome?;
+            install(&mut conn)
+        }
     }
+}
+
+/// What a site has from its first day, where it is not there yet.
+pub fn install(conn: &mut Conn) -> Result {
+    let now = Clock::system().now();
+    Ok(conn.write::<_, DbError>(|tx| settings::install(tx, now))?)
 }

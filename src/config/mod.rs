@@ -22,6 +22,7 @@ pub struct Config {
     pub server: Server,
     pub database: Database,
     pub odata: OData,
+    pub rest: Rest,
     pub log: Log,
     pub cors: Cors,
     pub metrics: Metrics,
@@ -155,6 +156,24 @@ impl Default for OData {
             max_joins: 60,
             max_levels: 10,
         }
+    }
+}
+
+/// REST and `/api/v1`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rest {
+    /// A request to REST without `api-version` is refused; otherwise it means 3.2.
+    pub strict_api_version: bool,
+    /// `workLogs/batch` answers `{"data":[…]}` as all other routes do, not a bare array.
+    pub batch_in_envelope: bool,
+    /// Largest body, in bytes; above it 413.
+    pub max_body_bytes: usize,
+}
+
+impl Default for Rest {
+    fn default() -> Rest {
+        Rest { strict_api_version: false, batch_in_envelope: false, max_body_bytes: 8 * 1024 * 1024 }
     }
 }
 

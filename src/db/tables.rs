@@ -25,6 +25,9 @@ diesel::table! {
         time_zone -> Text,
         auth_version -> Integer,
         created_at -> InstantType,
+        duties -> Integer,
+        manager_id -> Nullable<Integer>,
+        default_activity_type_id -> Nullable<Integer>,
     }
 }
 
@@ -145,6 +148,8 @@ diesel::table! {
         area_ado_id -> Integer,
         iteration_ado_id -> Integer,
         created_date -> Nullable<InstantType>,
+        closed_date -> Nullable<InstantType>,
+        state_change_date -> Nullable<InstantType>,
         area_path -> Nullable<Text>,
         assigned_to -> Nullable<Text>,
         iteration_path -> Nullable<Text>,
@@ -235,6 +240,7 @@ diesel::table! {
         deleted -> Bool,
         created_at -> InstantType,
         edited_at -> InstantType,
+        owner_edited -> Bool,
     }
 }
 
@@ -311,6 +317,70 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{DayType, GuidType, InstantType};
+
+    approvals (id) {
+        id -> Integer,
+        guid -> GuidType,
+        user_id -> Integer,
+        week_start -> DayType,
+        state -> Integer,
+        manager_id -> Nullable<Integer>,
+        decided_by_user_id -> Nullable<Integer>,
+        comment -> Nullable<Text>,
+        submitted_at -> Nullable<InstantType>,
+        decided_at -> Nullable<InstantType>,
+        modified_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{DayType, InstantType};
+
+    week_locks (week_start) {
+        week_start -> DayType,
+        locked_by_user_id -> Nullable<Integer>,
+        locked_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    changes (id) {
+        id -> BigInt,
+        operation -> GuidType,
+        at -> InstantType,
+        user_id -> Nullable<Integer>,
+        subject -> Integer,
+        subject_id -> BigInt,
+        action -> Integer,
+        origin -> Integer,
+        before -> Nullable<Text>,
+        after -> Nullable<Text>,
+        comment -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    idempotency_keys (user_id, route, key) {
+        user_id -> Integer,
+        route -> Text,
+        key -> Text,
+        request -> Binary,
+        status -> Integer,
+        answer -> Text,
+        created_at -> InstantType,
+    }
+}
+
 diesel::joinable!(teams -> projects (project_id));
 diesel::joinable!(team_members -> teams (team_id));
 diesel::joinable!(team_members -> users (user_id));
@@ -332,6 +402,7 @@ diesel::joinable!(worklogs -> activity_types (activity_type_id));
 diesel::joinable!(worklogs -> users (user_id));
 diesel::joinable!(worklogs -> budgets (budget_id));
 diesel::joinable!(api_tokens -> users (user_id));
+diesel::joinable!(approvals -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -354,4 +425,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     settings,
     secrets,
     continuations,
+    approvals,
+    week_locks,
+    changes,
+    idempotency_keys,
 );

@@ -1,8 +1,20 @@
 //! What the product does: the rules, and the one path by which each thing is written.
+//!
+//! A writer is a function of an open transaction ([`crate::db::Tx`]) and an [`changes::Author`]: it loads what the rules
+//! ask about, authorises, applies the rules, stores, and writes the audit trail. It returns a [`refusal::Refusal`] or
+//! what is there now; whoever opened the transaction commits it. Nothing outside the database is touched.
 
+pub mod activity_types;
+pub mod approvals;
 pub mod budgets;
 pub mod calendar;
+pub mod changes;
 pub mod fields;
+pub mod idempotency;
 pub mod people;
+pub mod refusal;
+pub mod settings;
 pub mod tree;
+pub mod wall;
+pub mod weeks;
 pub mod worklogs;

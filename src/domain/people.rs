@@ -3,12 +3,14 @@
 //! Each change of what a person may raises `auth_version`, so that it holds for their very next request (AU-5). Nobody
 //! can leave the site without an administrator (AU-84).
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use crate::db::tables::{name_key, users};
 use crate::db::{AsConn, DbError, Failure, Tx};
 use crate::on;
-use crate::policy::Role;
+use crate::policy::{Duties, Role};
 use crate::sql::{Guid, Instant};
 
 /// A person, as lists show them.
@@ -22,6 +24,15 @@ pub struct Person {
     pub email: Option<String>,
     pub role: Role,
     pub is_active: bool,
+    /// The identity in Azure DevOps.
+    pub sk: Option<Guid>,
+    /// IANA name.
+    pub time_zone: String,
+    pub duties: Duties,
+    /// Who approves the person's weeks.
+    pub manager_id: Option<i32>,
+    /// The favourite kind of work.
+    pub default_activity_type_id: Option<i32>,
 }
 
 /// Why nobody was added or changed.
@@ -63,15 +74,68 @@ pub struct NewPerson {
     pub role: Role,
 }
 
-type Columns = (users::id, users::guid, users::name, users::unique_name, users::email, users::role, users::is_active);
-type Row = (i32, Guid, String, String, Option<String>, i32, bool);
+type Columns = (
+    users::id,
+    users::guid,
+    users::name,
+    users::unique_name,
+    users::email,
+    users::role,
+    users::is_active,
+    users::sk,
+    users::time_zone,
+    users::duties,
+    users::manager_id,
+    users::default_activity_type_id,
+);
 
-const COLUMNS: Columns =
-    (users::id, users::guid, users::name, users::unique_name, users::email, users::role, users::is_active);
+const COLUMNS: Columns = (
+    users::id,
+    users::guid,
+    users::name,
+    users::unique_name,
+    users::email,
+    users::role,
+    users::is_active,
+    users::sk,
+    users::time_zone,
+    users::duties,
+    users::manager_id,
+    users::default_activity_type_id,
+);
+
+#[derive(Queryable)]
+struct Row {
+    id: i32,
+    guid: Guid,
+    name: String,
+    unique_name: String,
+    email: Option<String>,
+    role: i32,
+    is_active: bool,
+    sk: Option<Guid>,
+    time_zone: String,
+    duties: i32,
+    manager_id: Option<i32>,
+    default_activity_type_id: Option<i32>,
+}
 
 impl From<Row> for Person {
-    fn from((id, guid, name, unique_name, email, role, is_active): Row) -> Person {
-        Person { id, guid, name, unique_name, email, role: Role::from_number(role), is_active }
+    fn from(row: Row) -> Person {
+        Person {
+            id: row.id,
+            guid: row.guid,
+            name: row.name,
+            unique_name: row.unique_name,
+            email: row.email,
+            role: Role::from_number(row.role),
+            is_active: row.is_active,
+            sk: row.sk,
+            time_zone: row.time_zone,
+            duties: Duties::from_bits(row.duties),
+            manager_id: row.manager_id,
+            default_activity_type_id: row.default_activity_type_id,
+        }
     }
 }
 
@@ -92,6 +156,29 @@ struct New<'a> {
 pub fn list(conn: &mut impl AsConn) -> Result<Vec<Person>, PeopleError> {
     let rows: Vec<Row> = on!(conn, c => users::table.select(COLUMNS).order((users::name, users::id)).load(c))?;
     Ok(rows.into_iter().map(Person::from).collect())
+}
+
+/// A page of everybody, by name.
+pub fn page(conn: &mut impl AsConn, skip: i64, count: i64) -> Result<Vec<Person>, DbError> {
+    let rows: Vec<Row> = on!(conn, c => users::table
+        .select(COLUMNS)
+        .order((users::name, users::id))
+        .offset(skip)
+        .limit(count)
+        .load(c))?;
+    Ok(rows.into_iter().map(Person::from).collect())
+}
+
+/// Some people by their internal ids.
+pub fn by_ids(conn: &mut impl AsConn, ids: &[i32]) -> Result<HashMap<i32, Person>, DbError> {
+    let rows: Vec<Row> = on!(conn, c => users::table.filter(users::id.eq_any(ids)).select(COLUMNS).load(c))?;
+    Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
+}
+
+/// Some people by their GUIDs.
+pub fn by_guids(conn: &mut impl AsConn, guids: &[Guid]) -> Result<HashMap<Guid, Person>, DbError> {
+    let rows: Vec<Row> = on!(conn, c => users::table.filter(users::guid.eq_any(guids)).select(COLUMNS).load(c))?;
+    Ok(rows.into_iter().map(|row| (row.guid, row.into())).collect())
 }
 
 /// Somebody by unique name, in any letter case, or by id.

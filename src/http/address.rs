@@ -40,6 +40,11 @@ impl<'p> Address<'p> {
     /// Takes a path apart. `None`: it is no API's.
     pub fn of(path: &'p str) -> Option<Address<'p>> {
         let (first, after) = segment(path)?;
+        if first.eq_ignore_ascii_case("api-internal") {
+            let (second, rest) = segment(after)?;
+            let api = Api::named(second).filter(|api| *api == Api::Rest)?;
+            return Some(Address { collection: None, api, root: &path[..path.len() - rest.len()], rest });
+        }
         if !first.eq_ignore_ascii_case("api") {
             return None;
         }
@@ -83,13 +88,24 @@ mod tests {
             ("/api/My%20Team/odata/v3.0", Some("My%20Team"), Api::OData, "/api/My%20Team/odata", "/v3.0"),
             // A segment named like an API is never a collection.
             ("/api/rest/odata/v3.0", None, Api::Rest, "/api/rest", "/odata/v3.0"),
+            // What web pages of the original call.
+            ("/api-internal/rest/worklogs", None, Api::Rest, "/api-internal/rest", "/worklogs"),
         ];
         for (path, collection, api, root, rest) in cases {
             assert_eq!(Address::of(path), Some(Address { collection, api, root, rest }), "{path}");
         }
-        for path in
-            ["", "/", "/api", "/api/", "/api//odata", "/api/Team", "/api/Team/other", "/odata/v3.0", "/apiary/odata"]
-        {
+        for path in [
+            "",
+            "/api-internal/odata/v3.0",
+            "/",
+            "/api",
+            "/api/",
+            "/api//odata",
+            "/api/Team",
+            "/api/Team/other",
+            "/odata/v3.0",
+            "/apiary/odata",
+        ] {
             assert_eq!(Address::of(path), None, "{path}");
         }
     }

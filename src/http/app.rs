@@ -123,6 +123,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(read_only("/health/ready", health::ready))
         .service(read_only("/metrics", health::metrics))
         .service(read_only("/version", health::version))
+        .configure(super::api::configure)
         .configure(super::odata::configure)
         .default_service(web::to(nothing));
 }

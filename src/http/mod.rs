@@ -1,6 +1,7 @@
 //! HTTP: routes, what surrounds them, and how errors look. No rules and no SQL live here.
 
 pub mod address;
+pub mod api;
 pub mod app;
 mod assets;
 mod concurrency;
@@ -11,6 +12,7 @@ mod odata;
 pub mod problem;
 mod public;
 mod reader;
+pub mod rest;
 
 pub use app::{App, limits, serve, serve_until};
 pub use fields::dynamic_properties;

@@ -1,9 +1,10 @@
 //! Every error of an HTTP answer, and the envelope that its route speaks.
 //!
 //! In: errors of the rooms below, of actix and of routing. Out: status, headers and body. OData routes answer as OD-160
-//! says, all others with a problem document (RFC 9457). Texts of the database stay in the log, under the request's id
+//! says, REST as the wire contract §4.1, all others with a problem document (RFC 9457). Texts of the database stay in the log, under the request's id
 //! (OD-162).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -12,8 +13,10 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
 use super::address::{Address, Api};
+use super::rest;
 use crate::auth::{self, Refusal};
 use crate::db::DbError;
+use crate::domain::refusal::{self, Kind};
 use crate::odata::error::Detail;
 use crate::odata::{Code, ODataError};
 
@@ -22,6 +25,8 @@ use crate::odata::{Code, ODataError};
 pub enum Envelope {
     /// `{"error":{"code":…,"message":…}}` with `OData-Version` (OD-6, OD-160).
     OData,
+    /// `{"error":{"statusCode":…,"errorCode":…}}` (contract §4.1).
+    Rest,
     /// `application/problem+json`.
     #[default]
     Document,
@@ -32,6 +37,7 @@ impl Envelope {
     pub fn of(path: &str) -> Envelope {
         match Address::of(path) {
             Some(Address { api: Api::OData, .. }) => Envelope::OData,
+            Some(Address { api: Api::Rest | Api::Tracking | Api::Pin, .. }) => Envelope::Rest,
             _ => Envelope::Document,
         }
     }
@@ -49,7 +55,7 @@ struct Parts {
     target: Option<String>,
     details: Vec<Detail>,
     retry_after: Option<u64>,
-    allow: Option<&'static str>,
+    allow: Option<Cow<'static, str>>,
     /// For the log alone.
     cause: Option<String>,
     envelope: Envelope,
@@ -88,7 +94,8 @@ impl Problem {
     }
 
     /// 405, with what the resource does take, such as `GET, HEAD`.
-    pub fn method_not_allowed(allow: &'static str) -> Problem {
+    pub fn method_not_allowed(allow: impl Into<Cow<'static, str>>) -> Problem {
+        let allow = allow.into();
         let message = format!("This resource does not take the method; it takes {allow}.");
         let mut problem = Problem::coded(Code::MethodNotAllowed, message);
         problem.0.allow = Some(allow);
@@ -112,6 +119,16 @@ impl Problem {
              …/$query."
         );
         Problem::coded(Code::UriTooLong, message)
+    }
+
+    pub(super) fn body_too_large(limit: usize) -> Problem {
+        let message = format!("The body is longer than {limit} bytes (rest.max_body_bytes).");
+        Problem::coded(Code::PayloadTooLarge, message)
+    }
+
+    pub(super) fn unsupported_media_type(kind: &str) -> Problem {
+        let kind: String = kind.chars().take(100).collect();
+        Problem::coded(Code::UnsupportedMediaType, format!("The body must be application/json, not {kind}."))
     }
 
     pub(super) fn encoding_not_acceptable() -> Problem {
@@ -191,6 +208,13 @@ impl Problem {
         })
     }
 
+    fn rest_body(&self) -> String {
+        let status = self.0.status.as_u16();
+        let (error_code, error_description) = rest::code(self.0.code, status);
+        let message = Some(self.0.message.as_str()).filter(|message| !message.is_empty());
+        written(&RestBody { error: RestError { status_code: status, error_code, error_description, message } })
+    }
+
     fn document_body(&self) -> String {
         written(&DocumentBody {
             kind: "about:blank",
@@ -199,6 +223,7 @@ impl Problem {
             detail: &self.0.message,
             instance: self.0.request.as_ref().map(|id| format!("urn:uuid:{id}")),
             code: self.0.code,
+            target: self.0.target.as_deref(),
         })
     }
 }
@@ -245,6 +270,24 @@ struct DocumentBody<'a> {
     detail: &'a str,
     instance: Option<String>,
     code: &'a str,
+    /// The member of the request at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a str>,
+}
+
+/// Contract §4.1.
+#[derive(Serialize)]
+struct RestBody<'a> {
+    error: RestError<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RestError<'a> {
+    status_code: u16,
+    error_code: &'a str,
+    error_description: &'a str,
+    message: Option<&'a str>,
 }
 
 /// Texts and numbers alone, which always serialise.
@@ -285,7 +328,7 @@ impl ResponseError for Problem {
         if let Some(seconds) = self.0.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
-        if let Some(allow) = self.0.allow {
+        if let Some(allow) = self.0.allow.as_deref() {
             response.insert_header((header::ALLOW, allow));
         }
         response.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -294,6 +337,9 @@ impl ResponseError for Problem {
                 .insert_header((header::CONTENT_TYPE, "application/json"))
                 .insert_header(("OData-Version", "4.0"))
                 .body(self.odata_body()),
+            Envelope::Rest => {
+                response.insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8")).body(self.rest_body())
+            }
             Envelope::Document => {
                 response.insert_header((header::CONTENT_TYPE, "application/problem+json")).body(self.document_body())
             }
@@ -338,6 +384,29 @@ impl From<Refusal> for Problem {
             ),
         };
         problem.0.cause = Some(refusal.to_string());
+        problem
+    }
+}
+
+impl From<refusal::Refusal> for Problem {
+    fn from(refusal: refusal::Refusal) -> Problem {
+        let (status, code) = match refusal.kind {
+            Kind::Database(error) => return error.into(),
+            Kind::Malformed => (400, "InvalidValue"),
+            Kind::TooLarge => (413, "PayloadTooLarge"),
+            Kind::Rule(rule) => (422, rule.code()),
+            Kind::NotFound => (404, "EntityNotFound"),
+            Kind::TypesOff => (404, "ActivityTypeDisabled"),
+            Kind::NotYours => (403, "NoRightsToWorkLogModification"),
+            Kind::Denied => (403, "AccessDenied"),
+            Kind::Conflict => (409, "DbValidationError"),
+            Kind::Changed => (412, "PreconditionFailed"),
+            Kind::KeyReused => (422, "IdempotencyKeyReused"),
+            Kind::Stale => (503, "ServiceUnavailable"),
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut problem = Problem::new(status, code, refusal.message);
+        problem.0.target = refusal.member;
         problem
     }
 }

@@ -1,6 +1,6 @@
-//! The one who reads reports: a caller with the scope and a role, within its share of running requests.
+//! The one who asks: a caller with the scope and the role that an address needs, within its share of running requests.
 //!
-//! In: the headers of a request. Out: [`Reader`], or 401, 403, 429. Before any body is read or query planned (AU-4).
+//! In: the headers of a request and the address's [`Need`]. Out: [`Reader`], or 401, 403, 429. Before any body is read or query planned (AU-4).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,12 +16,34 @@ use super::problem::Problem;
 use super::public::client_address;
 use crate::auth::{self, Admitted, Credential, Refusal, Scopes};
 use crate::db::{Conn, DbError};
-use crate::policy::{Caller, Role};
+use crate::policy::{Caller, Duties, Role};
 
-/// A caller who may read reports. The first statement of every database job on its behalf is [`Reader::still_holds`].
+/// What an address asks of its callers.
+#[derive(Clone, Copy, Debug)]
+pub struct Need {
+    pub scope: Scopes,
+    pub least: Role,
+    /// Each of these is as good as the role.
+    pub duties: Duties,
+}
+
+impl Need {
+    /// Reports: any role but None.
+    pub const REPORTS: Need = Need { scope: Scopes::REPORTS_READ, least: Role::Team, duties: Duties::NONE };
+
+    /// AU-14: a scope narrows the role; role None has the door locked.
+    fn check(self, admitted: &Admitted) -> Result<(), Refusal> {
+        let caller = &admitted.caller;
+        let fits = caller.role >= self.least || caller.duties.include(self.duties);
+        if fits && admitted.scopes.admit(self.scope) { Ok(()) } else { Err(Refusal::Denied) }
+    }
+}
+
+/// A caller who may do what was asked. The first statement of every database job on its behalf is [`Reader::still_holds`].
 #[derive(Clone, Debug)]
 pub struct Reader {
     admitted: Admitted,
+    need: Need,
     app: Data<App>,
 }
 
@@ -46,8 +68,13 @@ impl Reader {
     pub async fn again(&self) -> Result<Reader, Problem> {
         self.app.door.forget(self.admitted.credential);
         let admitted = look_up(&self.app, self.admitted.credential).await?;
-        check(&admitted)?;
-        Ok(Reader { admitted, app: self.app.clone() })
+        self.need.check(&admitted)?;
+        Ok(Reader { admitted, need: self.need, app: self.app.clone() })
+    }
+
+    /// The caller of a request, if it may do this.
+    pub async fn admit(request: &HttpRequest, need: Need) -> Result<Reader, Problem> {
+        admit(request, need).await
     }
 }
 
@@ -57,29 +84,29 @@ impl FromRequest for Reader {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { admit(&request).await })
+        Box::pin(async move { admit(&request, Need::REPORTS).await })
     }
 }
 
-async fn admit(request: &HttpRequest) -> Result<Reader, Problem> {
+async fn admit(request: &HttpRequest, need: Need) -> Result<Reader, Problem> {
     let app = App::of(request);
     let credential = auth::presented(request.headers().get_all(header::AUTHORIZATION).map(|value| value.as_bytes()))?;
     let now = app.clock.now();
     // A caller who would be refused may have been let in since: only the database refuses.
-    let recalled = app.door.recall(credential, now).filter(|admitted| check(admitted).is_ok());
+    let recalled = app.door.recall(credential, now).filter(|admitted| need.check(admitted).is_ok());
     let admitted = match recalled {
         Some(admitted) => admitted,
         None => look_up(&app, credential).await?,
     };
     request.extensions_mut().insert(UserId(admitted.caller.user_id));
-    check(&admitted)?;
+    need.check(&admitted)?;
     let limit = app.concurrency.limit();
     let permit = app.concurrency.permit(admitted.caller.user_id).ok_or_else(|| Problem::too_many_requests(limit))?;
     hold(request, permit);
     let client = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let address = client_address(request).map(|address| address.to_string());
     app.door.used(admitted.token_id, now, address, client);
-    Ok(Reader { admitted, app })
+    Ok(Reader { admitted, need, app })
 }
 
 async fn look_up(app: &App, credential: Credential) -> Result<Admitted, Problem> {
@@ -88,12 +115,4 @@ async fn look_up(app: &App, credential: Credential) -> Result<Admitted, Problem>
     let admitted = found.ok_or(Refusal::Unknown)?;
     app.door.remember(&admitted, app.clock.now());
     Ok(admitted)
-}
-
-/// AU-14: a scope narrows the role; role None has the door locked.
-fn check(admitted: &Admitted) -> Result<(), Refusal> {
-    if admitted.caller.role == Role::None || !admitted.scopes.admit(Scopes::REPORTS_READ) {
-        return Err(Refusal::Denied);
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The one who asks.
 
-use super::{Role, visible};
+use super::{Duties, Role, Whose, visible};
 use crate::sql::{Alias, Guard, Guid, Viewer};
 
 /// A person as proven by a credential, with their role at that moment (AU-5: checked again in every database job).
@@ -10,12 +10,18 @@ pub struct Caller {
     pub user_guid: Guid,
     pub name: String,
     pub role: Role,
+    pub duties: Duties,
 }
 
 impl Caller {
     /// Whether budgets, and the time of others, are open to the caller.
     pub fn sees_budgets(&self) -> bool {
         self.role.sees_budgets()
+    }
+
+    /// Whose time the caller sees.
+    pub fn sees_time_of(&self) -> Whose {
+        Whose::seen_by(self.role, self.user_id)
     }
 }
 

@@ -37,6 +37,33 @@ const DOORS: [(&str, Door); 16] = [
     ("dates", Door::Open),
 ];
 
+/// Whose work logs somebody sees: the door of `worklogs` for writers, who read typed rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Nobodys,
+    Own(i32),
+    Everybodys,
+}
+
+impl Whose {
+    pub(super) fn seen_by(role: Role, user_id: i32) -> Whose {
+        match role {
+            Role::None => Whose::Nobodys,
+            Role::Team => Whose::Own(user_id),
+            _ => Whose::Everybodys,
+        }
+    }
+
+    /// Whether the log of this person is among them.
+    pub fn include(self, owner: i32) -> bool {
+        match self {
+            Whose::Nobodys => false,
+            Whose::Own(me) => me == owner,
+            Whose::Everybodys => true,
+        }
+    }
+}
+
 /// The rows of `table`, here called `at`, that this person sees in this role.
 pub fn visible(role: Role, user_id: i32, table: &str, at: Alias) -> Guard {
     let door = DOORS.iter().find(|(name, _)| *name == table).map(|(_, door)| *door);
@@ -52,6 +79,20 @@ pub fn visible(role: Role, user_id: i32, table: &str, at: Alias) -> Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What typed readers are told of `worklogs` is what its guard says.
+    #[test]
+    fn whose_time_is_that_of_the_door() {
+        let at = Alias(0);
+        for role in Role::ALL {
+            let guard = match Whose::seen_by(role, 7) {
+                Whose::Nobodys => Guard::Nothing,
+                Whose::Own(me) => Guard::Where(at.col("user_id").eq(Expr::bind(Value::Int32(me)))),
+                Whose::Everybodys => Guard::All,
+            };
+            assert_eq!(visible(role, 7, "worklogs", at), guard, "{role}");
+        }
+    }
 
     #[test]
     fn each_role_sees_what_the_contract_says() {

@@ -18,8 +18,8 @@ use crate::db::migrate::{self, MigrateError};
 use crate::db::tables::{budgets, users, work_items};
 use crate::db::{Conn, DbError, Failure, Tx};
 use crate::domain::budgets::Assigned;
-use crate::domain::calendar;
 use crate::domain::worklogs::{Before, Writer};
+use crate::domain::{calendar, settings};
 use crate::on;
 use crate::policy::Role;
 use crate::sql::Day;
@@ -163,6 +163,7 @@ fn write(tx: &mut Tx<'_>, recipe: &Recipe, progress: &mut dyn FnMut(Progress)) -
     writer.finish(tx)?;
     calendar::cover(tx, recipe.from, recipe.to)?;
     tx.advance_keys()?;
+    settings::open_from_first_log(tx)?;
     report("worklogs", recipe.worklogs, recipe.worklogs);
     Ok(summary)
 }

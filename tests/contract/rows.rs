@@ -18,7 +18,13 @@ const NOW: Instant = Instant(1_700_000_000_000_000);
 
 /// Who asks: person 1 of [`tree_of_items`].
 fn caller(role: policy::Role) -> Caller {
-    Caller { user_id: 1, user_guid: Guid(uuid::Uuid::from_u128(1)), name: "Ada".into(), role }
+    Caller {
+        user_id: 1,
+        user_guid: Guid(uuid::Uuid::from_u128(1)),
+        name: "Ada".into(),
+        role,
+        duties: policy::Duties::NONE,
+    }
 }
 
 /// The rows behind an address, as the caller reads them.

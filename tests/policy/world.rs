@@ -2,7 +2,7 @@
 
 use timeledger::db::{Conn, DbError, Role as ConnRole};
 use timeledger::domain::calendar;
-use timeledger::policy::{Caller, Role};
+use timeledger::policy::{Caller, Duties, Role};
 use timeledger::sql::{Day, Guid, Insert, Instant, Type, Value};
 
 use crate::backend::{Backend, Database};
@@ -39,7 +39,7 @@ pub fn own_time(deleted_too: bool) -> (i64, i64) {
 
 /// Who asks: person 1, whose role the test sets.
 pub fn person(role: Role) -> Caller {
-    Caller { user_id: 1, user_guid: guid(0x11, 1), name: "Tia".into(), role }
+    Caller { user_id: 1, user_guid: guid(0x11, 1), name: "Tia".into(), role, duties: Duties::NONE }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ use crate::db::{DbError, Tx};
 use crate::domain::budgets::Effective;
 use crate::domain::calendar::Years;
 use crate::domain::fields::FieldKind;
+use crate::domain::settings;
 use crate::domain::tree::{Forest, TreeError};
 use crate::domain::worklogs::{Before, Flags, NewWorklog, Writer};
 use crate::on;
@@ -135,6 +136,7 @@ impl<'s, 't, 'p> Store<'s, 't, 'p> {
         }
         self.years.cover(self.tx)?;
         self.tx.advance_keys()?;
+        settings::open_from_first_log(self.tx)?;
         (self.progress)(Progress { stage: "worklogs", done: self.summary.worklogs, total: None });
         Ok(self.summary)
     }

@@ -1,44 +1,13 @@
-//! Work logs, and what holds for each of them however it is written.
+//! Many logs on their way into the table, as `seed` and `load` bring them: no rule but the references is checked.
 //!
 //! In: a [`NewWorklog`]. Out: its row, with what the writers keep: `work_date` is the date of `started_at`, that date
 //! has its row in `dates`, and `budget_id` is the effective budget.
 
-use super::budgets::{self, Effective};
-use super::calendar::Years;
+use super::Flags;
 use crate::db::{DbError, SetAside, Tx};
+use crate::domain::budgets::{self, Effective};
+use crate::domain::calendar::Years;
 use crate::sql::{Guid, Insert, Instant, Type, Value};
-
-/// How a log came about and what became of it (contract §3.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags {
-    pub is_billable: bool,
-    pub is_tracked: bool,
-    pub is_manually_entered: bool,
-    pub is_changed: bool,
-    pub is_tracked_extended: bool,
-    pub is_imported: bool,
-    pub is_from_api: bool,
-}
-
-impl Flags {
-    /// As the contract names them, §4.3.
-    pub const NAMES: [&str; 7] =
-        ["isTracked", "isManuallyEntered", "isChanged", "isTrackedExtended", "isImported", "isFromApi", "isBillable"];
-
-    /// The flag of a name.
-    pub fn by_name(&mut self, name: &str) -> Option<&mut bool> {
-        Some(match name {
-            "isTracked" => &mut self.is_tracked,
-            "isManuallyEntered" => &mut self.is_manually_entered,
-            "isChanged" => &mut self.is_changed,
-            "isTrackedExtended" => &mut self.is_tracked_extended,
-            "isImported" => &mut self.is_imported,
-            "isFromApi" => &mut self.is_from_api,
-            "isBillable" => &mut self.is_billable,
-            _ => return None,
-        })
-    }
-}
 
 /// A log to be stored. Ids are internal ones.
 #[derive(Clone, Debug)]
@@ -89,6 +58,7 @@ const COLUMNS: &[&str] = &[
     "deleted",
     "created_at",
     "edited_at",
+    "owner_edited",
 ];
 
 impl NewWorklog {
@@ -120,6 +90,7 @@ impl NewWorklog {
             Value::Bool(self.deleted),
             Value::Instant(self.created_at),
             Value::Instant(self.edited_at),
+            Value::Bool(flags.is_changed && self.edited_by_user_id.is_none()),
         ]
     }
 }

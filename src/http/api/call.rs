@@ -1,0 +1,169 @@
+//! A request on its way to its handler, what the handler wants done, and the answer.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::options::Options;
+use super::route::Route;
+use super::shape::{Body, Shape};
+use crate::db::{Conn, Tx};
+use crate::domain::changes::{Author, Origin};
+use crate::domain::refusal::{Kind, Refusal};
+use crate::policy::Caller;
+use crate::sql::{Guid, Instant};
+
+/// What a handler knows of its request.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub route: &'static Route,
+    pub caller: Caller,
+    pub now: Instant,
+    /// The collection of the address, as it was sent.
+    pub collection: Option<String>,
+    pub options: Options,
+    /// The values of the path's `{…}`, in their order.
+    pub(super) values: Vec<String>,
+    pub(super) body: Option<Value>,
+    /// `If-Match`
+    pub(super) expected: Option<String>,
+    /// Created logs of a batch come in the envelope, as all other answers do.
+    pub batch_in_envelope: bool,
+}
+
+impl Call {
+    /// The n-th value of the path.
+    pub fn value(&self, n: usize) -> &str {
+        self.values.get(n).map_or("", String::as_str)
+    }
+
+    /// The n-th value of the path as an id of ours; what is no GUID is no row's.
+    pub fn id(&self, n: usize, what: &str) -> Result<Guid, Refusal> {
+        let text = self.value(n);
+        Uuid::try_parse(text).map(Guid).map_err(|_| Refusal::not_found(what, text))
+    }
+
+    /// The body of the declared shape; an absent one is an empty object.
+    pub fn body(&self) -> Result<Body, Refusal> {
+        let Some(shape) = self.route.request else { return Ok(Body::default()) };
+        match &self.body {
+            Some(value) => Body::read(shape, value, ""),
+            None => Ok(Body::default()),
+        }
+    }
+
+    /// The body as an array of the declared shape.
+    pub fn bodies(&self, most: usize) -> Result<Vec<Body>, Refusal> {
+        let Some(Value::Array(members)) = &self.body else {
+            return Err(Refusal::new(Kind::Malformed, "The body must be a JSON array."));
+        };
+        if members.len() > most {
+            let message = format!("A batch has at most {most} items; this one has {}.", members.len());
+            return Err(Refusal::new(Kind::TooLarge, message));
+        }
+        let shape: &Shape = self.route.request.unwrap_or(&EMPTY);
+        members.iter().enumerate().map(|(n, member)| Body::read(shape, member, &format!("[{n}]"))).collect()
+    }
+
+    /// The body as it came.
+    pub fn raw_body(&self) -> Option<&Value> {
+        self.body.as_ref()
+    }
+
+    pub fn author(&self, origin: Origin) -> Author<'_> {
+        Author::new(&self.caller, self.now, origin)
+    }
+
+    /// Whether the state that the client knows is that of now (`If-Match`).
+    pub fn expects(&self, etag: &str) -> Result<(), Refusal> {
+        let Some(expected) = &self.expected else { return Ok(()) };
+        let known = expected.split(',').map(|tag| tag.trim().trim_start_matches("W/"));
+        if known.into_iter().any(|tag| tag == "*" || tag == etag) {
+            return Ok(());
+        }
+        Err(Refusal::new(Kind::Changed, "Somebody changed it meanwhile. Read it again, then repeat your change."))
+    }
+}
+
+static EMPTY: Shape = Shape { name: "Empty", members: &[] };
+
+type Answered = Result<Answer, Refusal>;
+
+/// What is to be done in the database, in one transaction. A job may run several times.
+pub enum Job {
+    Read(Box<dyn FnMut(&mut Conn) -> Answered + Send>),
+    Write(Box<dyn FnMut(&mut Tx<'_>) -> Answered + Send>),
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Job::Read(_) => "Read",
+            Job::Write(_) => "Write",
+        })
+    }
+}
+
+impl Job {
+    /// A job that reads.
+    pub fn read(job: impl FnMut(&mut Conn) -> Result<Answer, Refusal> + Send + 'static) -> Result<Job, Refusal> {
+        Ok(Job::Read(Box::new(job)))
+    }
+
+    /// A job that writes.
+    pub fn write(job: impl FnMut(&mut Tx<'_>) -> Result<Answer, Refusal> + Send + 'static) -> Result<Job, Refusal> {
+        Ok(Job::Write(Box::new(job)))
+    }
+}
+
+/// What goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    /// JSON, or nothing.
+    pub body: String,
+    pub etag: Option<String>,
+    pub location: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Envelope<T> {
+    data: T,
+}
+
+impl Answer {
+    /// `{"data": …}`, which every REST route answers but one.
+    pub fn data(data: impl Serialize) -> Result<Answer, Refusal> {
+        Answer::bare(Envelope { data })
+    }
+
+    /// The thing itself.
+    pub fn bare(data: impl Serialize) -> Result<Answer, Refusal> {
+        let body = serde_json::to_string(&data)
+            .map_err(|error| Refusal::from(crate::db::DbError::Other(format!("an answer: {error}"))))?;
+        Ok(Answer { status: 200, body, etag: None, location: None })
+    }
+
+    /// 204.
+    pub fn nothing() -> Answer {
+        Answer { status: 204, body: String::new(), etag: None, location: None }
+    }
+
+    pub fn tagged(self, etag: String) -> Answer {
+        Answer { etag: Some(etag), ..self }
+    }
+
+    pub fn created(self, location: String) -> Answer {
+        Answer { status: 201, location: Some(location), ..self }
+    }
+}
+
+/// The ETag of a state, whatever text tells one state from another.
+pub fn etag(state: &str) -> String {
+    use sha2::Digest;
+    let digest = sha2::Sha256::digest(state.as_bytes());
+    let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
+}

@@ -1,0 +1,198 @@
+//! The walk of a request to a route of the table: find, admit, read, prepare, run, answer.
+//!
+//! In: any request below `/api/rest`, `/api/{collection}/rest`, `/api-internal/rest` or `/api/v1`. Out: the answer of its
+//! handler's job, or a problem in the envelope of its API. The credential is asked for before any body is read (AU-4) and
+//! again as the first statement of the job (AU-5).
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, guard};
+use serde_json::Value;
+
+use super::call::{Answer, Call, Job};
+use super::idempotency;
+use super::options::Options;
+use super::route::{Found, Route, Verb, find};
+use crate::db::{AsConn, DbError};
+use crate::domain::refusal::{Kind, Refusal};
+use crate::http::address::{Address, Api};
+use crate::http::middleware::RoutePattern;
+use crate::http::{App, Problem, Reader, rest};
+
+/// Everything below `/api/` that is in the table.
+pub fn configure(config: &mut ServiceConfig) {
+    let ours = |context: &guard::GuardContext<'_>| {
+        let address = Address::of(context.head().uri.path());
+        address.is_some_and(|address| matches!(address.api, Api::Rest | Api::V1))
+    };
+    config.service(
+        web::resource("/{api:(?i:api(?:-internal)?)}/{rest:.*}")
+            .guard(guard::fn_guard(ours))
+            .route(web::route().to(answer)),
+    );
+}
+
+async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<HttpResponse, Problem> {
+    let address = Address::of(http.path()).ok_or_else(Problem::not_found)?;
+    if !address.collection_is_known(&app.config.server.organizations) {
+        return Err(Problem::not_found());
+    }
+    let (route, values) = match find(address.api, address.rest, Verb::of(http.method().as_str())) {
+        Found::Route(route, values) => (route, values),
+        Found::OtherMethods(verbs) => return other_method(&http, &verbs),
+        Found::Nothing => return Err(Problem::not_found()),
+    };
+    RoutePattern::set(&http, route.pattern());
+    let options = Options::parse(http.query_string());
+    if address.api == Api::Rest {
+        rest::versions::check(options.get("api-version"), app.config.rest.strict_api_version)?;
+    }
+    let mut reader = Reader::admit(&http, route.need()).await?;
+    let body = read_body(&http, route, payload, app.config.rest.max_body_bytes).await?;
+    let key = header(&http, "idempotency-key").filter(|_| route.verb == Verb::Post);
+    let key = key.map(idempotency::checked).transpose()?;
+    let mut again = true;
+    loop {
+        let call = Arc::new(Call {
+            route,
+            caller: reader.caller().clone(),
+            now: app.clock.now(),
+            collection: address.collection.map(str::to_owned),
+            options: options.clone(),
+            values: values.clone(),
+            body: body.clone(),
+            expected: header(&http, header::IF_MATCH.as_str()).map(str::to_owned),
+            batch_in_envelope: app.config.rest.batch_in_envelope,
+        });
+        match run(&app, &reader, call, key.clone(), http.query_string()).await {
+            // The credential changed between its look-up and the job: once more (AU-5).
+            Err(Refusal { kind: Kind::Stale, .. }) if again => {
+                again = false;
+                reader = reader.again().await?;
+            }
+            Err(refusal) => return Err(refusal.into()),
+            Ok(answer) => return Ok(reply(&http, answer)),
+        }
+    }
+}
+
+/// OPTIONS is answered; the rest is 405.
+fn other_method(http: &HttpRequest, verbs: &[Verb]) -> Result<HttpResponse, Problem> {
+    let mut names: Vec<&str> = Vec::new();
+    for verb in verbs {
+        names.push(verb.name());
+        if *verb == Verb::Get {
+            names.push("HEAD");
+        }
+    }
+    names.push("OPTIONS");
+    let allow = names.join(", ");
+    if http.method() == actix_web::http::Method::OPTIONS {
+        return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish());
+    }
+    Err(Problem::method_not_allowed(allow))
+}
+
+fn header<'r>(http: &'r HttpRequest, name: &str) -> Option<&'r str> {
+    http.headers().get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.trim().is_empty())
+}
+
+/// The body as JSON. REST takes it under any type, for its clients often send none; `/api/v1` takes JSON alone.
+async fn read_body(
+    http: &HttpRequest,
+    route: &Route,
+    payload: Payload,
+    limit: usize,
+) -> Result<Option<Value>, Problem> {
+    if route.request.is_none() {
+        return Ok(None);
+    }
+    let kind = header(http, header::CONTENT_TYPE.as_str()).unwrap_or("application/json");
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = kind == "application/json" || kind == "application/merge-patch+json";
+    if route.api == Api::V1 && !is_json {
+        return Err(Problem::unsupported_media_type(&kind));
+    }
+    let bytes = match payload.to_bytes_limited(limit).await {
+        Ok(bytes) => bytes.map_err(|error| Problem::of_actix(&error))?,
+        Err(_) => return Err(Problem::body_too_large(limit)),
+    };
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let read = serde_json::from_slice(bytes);
+    let malformed = |error: serde_json::Error| Refusal::new(Kind::Malformed, format!("The body is no JSON: {error}."));
+    Ok(Some(read.map_err(malformed)?))
+}
+
+async fn run(
+    app: &Data<App>,
+    reader: &Reader,
+    call: Arc<Call>,
+    key: Option<String>,
+    query: &str,
+) -> Result<Answer, Refusal> {
+    let holder = reader.clone();
+    let stale = || Refusal::new(Kind::Stale, "Your rights are changing. Try again.");
+    match (call.route.prepare)(&call) {
+        Ok(Job::Read(mut job)) => {
+            app.db.read(move |conn| if holder.still_holds(conn)? { job(conn) } else { Err(stale()) }).await
+        }
+        Ok(Job::Write(mut job)) => {
+            let request = idempotency::digest(&call, query);
+            app.db
+                .write(move |tx| {
+                    if !holder.still_holds(tx.as_conn())? {
+                        return Err(stale());
+                    }
+                    match &key {
+                        Some(key) => idempotency::once(tx, &call, key, &request, &mut *job),
+                        None => job(tx),
+                    }
+                })
+                .await
+                .map_err(unique)
+        }
+        // A refusal without a job still asks whether the credential holds.
+        Err(refusal) => match reader.holds_now().await {
+            Ok(true) => Err(refusal),
+            Ok(false) => Err(stale()),
+            Err(error) => Err(error.into()),
+        },
+    }
+}
+
+/// What a constraint refuses, where two writers met, is a conflict of data (contract §4.1).
+fn unique(refusal: Refusal) -> Refusal {
+    match refusal.kind {
+        Kind::Database(DbError::Unique(_) | DbError::ForeignKey(_)) => {
+            Refusal::new(Kind::Conflict, "Another request changed the same data. Read it again, then try again.")
+        }
+        _ => refusal,
+    }
+}
+
+fn reply(http: &HttpRequest, answer: Answer) -> HttpResponse {
+    let mut status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let known = header(http, header::IF_NONE_MATCH.as_str());
+    let unchanged = answer.etag.as_deref().zip(known).is_some_and(|(etag, known)| known.contains(etag));
+    if unchanged && http.method().is_safe() {
+        status = StatusCode::NOT_MODIFIED;
+    }
+    let mut response = HttpResponse::build(status);
+    for (name, value) in [(header::ETAG, answer.etag), (header::LOCATION, answer.location)] {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+            response.insert_header((name, value));
+        }
+    }
+    let vary = HeaderName::from_static("vary");
+    response.insert_header((vary, HeaderValue::from_static("Authorization")));
+    if answer.body.is_empty() || status == StatusCode::NOT_MODIFIED {
+        return response.finish();
+    }
+    response.insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8")).body(answer.body)
+}
