@@ -183,6 +183,7 @@ fn refusal(segment: &str, address: &str, format: Format) -> ODataError {
         format,
         payload_401: false,
         continuation: None,
+        omit_nulls: false,
         page: None,
         page_limit: None,
     };

@@ -233,6 +233,7 @@ fn reporting(conn: &mut Conn, found: &mut Findings) {
                 format: Format::NdJson,
                 payload_401: false,
                 continuation: None,
+                omit_nulls: false,
                 page: None,
                 page_limit: None,
             };

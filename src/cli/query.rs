@@ -95,6 +95,7 @@ impl Query {
             format: service::Format::Json { metadata: Metadata::Minimal, ieee754: false },
             payload_401: false,
             continuation: None,
+            omit_nulls: false,
             page: None,
             page_limit: Some(ONE_PAGE),
         };

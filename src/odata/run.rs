@@ -192,6 +192,14 @@ impl Run<'_> {
         }
     }
 
+    /// The head of a single object, whose first brace it takes the place of.
+    fn head_of(&self, object: &[u8], out: &mut Vec<u8>) {
+        self.head(out, None);
+        if object == b"{}" && out.last() == Some(&b',') {
+            out.pop();
+        }
+    }
+
     fn control(&self, name: &str, out: &mut Vec<u8>) {
         out.push(b',');
         json::string(&self.style.control(name), out);
@@ -213,12 +221,7 @@ impl Run<'_> {
         if !found {
             return Err(if by_key { not_found() } else { RunError::NoContent });
         }
-        self.head(sink.buffer(), None);
-        let empty = text.as_slice() == b"{}";
-        let head = sink.buffer();
-        if empty && head.last() == Some(&b',') {
-            head.pop();
-        }
+        self.head_of(&text, sink.buffer());
         // The row's own brace is the head's.
         let body = &text[1..];
         for hole in &mut holes {
@@ -244,12 +247,13 @@ impl Run<'_> {
             sink.buffer().extend_from_slice(&value.text);
             return Ok(1);
         }
-        self.head(sink.buffer(), None);
         let out = sink.buffer();
         if value.text.first() == Some(&b'{') {
+            self.head_of(&value.text, out);
             out.extend_from_slice(&value.text[1..]);
             return Ok(1);
         }
+        self.head(out, None);
         out.extend_from_slice(b"\"value\":");
         out.extend_from_slice(&value.text);
         out.push(b'}');

@@ -48,6 +48,8 @@ pub struct Setup<'a> {
     pub payload_401: bool,
     /// Under which the query's text is kept, where a link can't hold it.
     pub continuation: Option<&'a str>,
+    /// Whether JSON may leave out what is null (`omit-values`).
+    pub omit_nulls: bool,
     /// `maxpagesize`, if it was asked for.
     pub page: Option<u64>,
     /// Largest page, in place of the set's own.
@@ -70,6 +72,8 @@ pub struct Prepared {
     pub format: Format,
     /// The page size in force, where the client's preference was honoured.
     pub page_applied: Option<u64>,
+    /// Whether nulls are left out of this answer.
+    pub omits_nulls: bool,
     /// The set that the address begins with, for a file's name.
     pub set: &'static str,
     style: Style,
@@ -110,7 +114,8 @@ pub fn prepare(request: &RawRequest, setup: &Setup) -> Result<Prepared> {
     };
     let plan = plan::plan(&query, context, &page, setup.limits)?;
     refuse_file(setup.format, &plan)?;
-    let style = style(setup);
+    let omits_nulls = setup.omit_nulls && may_omit_nulls(setup.format, &plan);
+    let style = style(setup, omits_nulls);
     let links = RequestLinks {
         context: context_url(setup, &query, &plan),
         address,
@@ -122,7 +127,7 @@ pub fn prepare(request: &RawRequest, setup: &Setup) -> Result<Prepared> {
         navigations: navigations(&setup.model),
     };
     let page_applied = (asked.is_some() && plan.answer == Answer::Collection && !file).then_some(size);
-    Ok(Prepared { plan, format: setup.format, page_applied, set: query.resource.set.name, style, links })
+    Ok(Prepared { plan, format: setup.format, page_applied, omits_nulls, set: query.resource.set.name, style, links })
 }
 
 /// Entities behind a navigation come in the pages of their own set.
@@ -164,7 +169,18 @@ fn has_collections(fields: &[Field]) -> bool {
     })
 }
 
-fn style(setup: &Setup) -> Style {
+/// Whether the standard lets nulls be left out of the answer: not where `$apply` made the rows, for there an absent
+/// property is one that was rolled up (OD-84), and not where a value stands alone.
+fn may_omit_nulls(format: Format, plan: &Plan) -> bool {
+    let has_members = match plan.answer {
+        Answer::Collection | Answer::Entity { .. } => !plan.derived,
+        Answer::Property { raw } => !raw && matches!(plan.level.fields.first(), Some(Field::Object { .. })),
+        Answer::Count => false,
+    };
+    has_members && matches!(format, Format::Json { .. } | Format::NdJson)
+}
+
+fn style(setup: &Setup, omit_nulls: bool) -> Style {
     let (metadata, ieee754) = match setup.format {
         Format::Json { metadata, ieee754 } => (metadata, ieee754),
         _ => (Metadata::None, false),
@@ -173,6 +189,7 @@ fn style(setup: &Setup) -> Style {
         metadata,
         prefix: if setup.payload_401 { "" } else { "odata." },
         ieee754,
+        omit_nulls,
         null_ids: !setup.model.schema.annotated,
         root: setup.root.to_owned(),
         namespace: setup.model.schema.namespace,

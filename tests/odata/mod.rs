@@ -13,6 +13,7 @@ mod hostile;
 mod paging;
 mod paths;
 mod payload;
+mod prefer;
 mod refused;
 mod service;
 mod shape;

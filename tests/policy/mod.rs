@@ -80,6 +80,7 @@ impl World {
             format,
             payload_401: false,
             continuation: None,
+            omit_nulls: false,
             page: (form == Form::Pages).then_some(1),
             page_limit: None,
         };

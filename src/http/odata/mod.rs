@@ -4,6 +4,7 @@
 //! The walk is that of ARCHITECTURE.md, "Walk of a GET".
 
 mod negotiate;
+mod prefer;
 mod reply;
 mod request;
 
@@ -143,7 +144,7 @@ fn lane_name(lane: Lane) -> &'static str {
 
 async fn prepare(asked: &Asked, caller: &Caller, model: &Model<'_>, app: &Data<App>) -> Result<Prepared, JobError> {
     let sealer = app.sealer().await?;
-    let page = asked.page.map(|(n, _)| n);
+    let page = asked.preferences.page.map(|(n, _)| n);
     let caller_name = caller.user_id.to_string();
     let setup = service::Setup {
         model: *model,
@@ -157,6 +158,7 @@ async fn prepare(asked: &Asked, caller: &Caller, model: &Model<'_>, app: &Data<A
         format: asked.format,
         payload_401: asked.protocol == csdl::Protocol::V4_01,
         continuation: asked.continuation.as_deref(),
+        omit_nulls: asked.preferences.omit.is_some(),
         page,
         page_limit: asked.is_v4().then(|| u64::from(app.config.odata.page_size)),
     };

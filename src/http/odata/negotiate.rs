@@ -1,5 +1,4 @@
-//! What a client asks of the form of its answer: `Accept`, `$format`, `OData-MaxVersion`, `Prefer` (OD-4 to OD-7, OD-61,
-//! OD-71, OD-114).
+//! What a client asks of the form of its answer: `Accept`, `$format`, `OData-MaxVersion` (OD-4 to OD-7, OD-61, OD-71).
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
@@ -117,27 +116,6 @@ pub fn wants_json_metadata(request: &HttpRequest, option: Option<&str>) -> Resul
         .collect();
     let xml = kinds.iter().any(|kind| kind.contains("xml") || kind.contains('*') || kind.starts_with("text/"));
     Ok(!xml && kinds.iter().any(|kind| kind == "application/json"))
-}
-
-/// `Prefer: maxpagesize=N`, the un-prefixed one first; anything else is no preference at all (OD-114). With the name as
-/// it is echoed.
-pub fn max_page_size(request: &HttpRequest) -> Option<(u64, &'static str)> {
-    let preferences: Vec<&str> = request
-        .headers()
-        .get_all(header::HeaderName::from_static("prefer"))
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .collect();
-    ["maxpagesize", "odata.maxpagesize"].into_iter().find_map(|name| {
-        let value = preferences.iter().find_map(|p| {
-            let (key, value) = p.split_once('=')?;
-            key.trim()
-                .eq_ignore_ascii_case(name)
-                .then(|| value.split(';').next().unwrap_or_default().trim().trim_matches('"'))
-        })?;
-        value.parse::<u64>().ok().filter(|n| *n > 0).map(|n| (n, name))
-    })
 }
 
 struct Range {

@@ -62,8 +62,11 @@ pub fn data(
 ) -> HttpResponse {
     let mut response = builder(asked, StatusCode::OK);
     response.insert_header((header::CONTENT_TYPE, content_type(asked, prepared)));
-    if let (Some((_, name)), Some(size)) = (asked.page, prepared.page_applied) {
-        response.insert_header(("Preference-Applied", format!("{name}={size}")));
+    let page = asked.preferences.page.zip(prepared.page_applied).map(|((_, name), size)| format!("{name}={size}"));
+    let omitted = asked.preferences.omit.filter(|_| prepared.omits_nulls).map(str::to_owned);
+    let applied: Vec<String> = page.into_iter().chain(omitted).collect();
+    if !applied.is_empty() {
+        response.insert_header(("Preference-Applied", applied.join(", ")));
     }
     if let Some(name) = file_name(prepared) {
         response.insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")));

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::super::address::{Address, Api};
 use super::super::{App, Problem, PublicUrl, RoutePattern};
 use super::negotiate;
+use super::prefer::Preferences;
 use crate::entities;
 use crate::odata::csdl::Protocol;
 use crate::odata::edm::{Field, Model, Schema, Version};
@@ -38,8 +39,7 @@ pub struct Asked {
     pub wants_json_metadata: bool,
     /// Under which the query's text is kept, where a next link can't hold it.
     pub continuation: Option<String>,
-    /// The preferred page size and the name under which it came.
-    pub page: Option<(u64, &'static str)>,
+    pub preferences: Preferences,
     /// `If-None-Match`, for answers that have an ETag.
     pub none_match: Option<String>,
 }
@@ -90,7 +90,7 @@ impl Asked {
             format: Format::Csv,
             wants_json_metadata: false,
             continuation: None,
-            page: negotiate::max_page_size(http),
+            preferences: Preferences::of(http.headers()),
             none_match: negotiate::text(http.headers(), header::IF_NONE_MATCH.as_str()).map(str::to_owned),
         };
         RoutePattern::set(http, asked.pattern());

@@ -25,6 +25,8 @@ pub struct Style {
     pub prefix: &'static str,
     /// Int64 and Decimal as strings.
     pub ieee754: bool,
+    /// Leave out single values that are null (OD-72).
+    pub omit_nulls: bool,
     /// Rows that `$apply` made carry `@odata.id: null` at any level of metadata (contract §3.6), and no types.
     pub null_ids: bool,
     /// Absolute service root with its slash, for links.
@@ -62,6 +64,15 @@ enum Step {
         column: usize,
         end: usize,
     },
+    /// Where the column is null: goes on behind the member.
+    Skip {
+        column: usize,
+        end: usize,
+    },
+    /// A comma, unless the member is the first of those that are written.
+    Comma,
+    /// Whether a member has been written already, where an object begins and where it is over.
+    Follows(bool),
     Hole {
         child: usize,
         key: usize,
@@ -100,11 +111,7 @@ impl Steps {
     /// Compiles `{…}` for the rows of a level.
     pub fn compile(level: &Level, identity: Identity, style: &Style) -> Steps {
         let mut compiler = Compiler { level, style, steps: Vec::new(), text: Vec::new() };
-        compiler.text.push(b'{');
-        let mut first = true;
-        compiler.identity(identity, &mut first);
-        compiler.fields(&level.fields, "", &mut first);
-        compiler.text.push(b'}');
+        compiler.object(&level.fields, "", |compiler, first| compiler.identity(identity, first));
         compiler.cut();
         Steps { steps: compiler.steps, key: level.key.clone() }
     }
@@ -116,9 +123,7 @@ impl Steps {
             Some(Field::Value { column, ty, .. }) => compiler.value(*column, *ty),
             Some(Field::Object { presence, fields, .. }) => {
                 let open = compiler.open(*presence);
-                compiler.text.push(b'{');
-                compiler.fields(fields, "", &mut true);
-                compiler.text.push(b'}');
+                compiler.object(fields, "", |_, _| {});
                 compiler.close(open);
             }
             Some(Field::Many { .. }) | None => {}
@@ -137,6 +142,7 @@ impl Steps {
     ) -> Result<(), DbError> {
         let mut at = 0;
         let mut owner: Option<String> = None;
+        let mut follows = false;
         while let Some(step) = self.steps.get(at) {
             at += 1;
             match step {
@@ -148,6 +154,17 @@ impl Steps {
                         at = *end;
                     }
                 }
+                Step::Skip { column, end } => {
+                    if row.is_null(*column)? {
+                        at = *end;
+                    }
+                }
+                Step::Comma => {
+                    if std::mem::replace(&mut follows, true) {
+                        out.push(b',');
+                    }
+                }
+                Step::Follows(written) => follows = *written,
                 Step::Key(columns) => {
                     let mut text = Vec::new();
                     key(row, columns, &mut text)?;
@@ -255,37 +272,67 @@ impl Compiler<'_> {
         self.text.push(b'"');
     }
 
-    fn fields(&mut self, fields: &[Field], path: &str, first: &mut bool) {
+    /// `{…}`; `identity` writes what stands before the members.
+    fn object(&mut self, fields: &[Field], path: &str, identity: impl FnOnce(&mut Self, &mut bool)) {
+        self.text.push(b'{');
+        let mut first = true;
+        identity(self, &mut first);
+        self.follows(!first);
         for field in fields {
-            match field {
-                Field::Value { name, column, ty, typing } => {
-                    self.type_of(name, *ty, *typing, first);
-                    self.name(name, first);
-                    self.value(*column, *ty);
+            self.field(field, path, &mut first);
+        }
+        self.text.push(b'}');
+        self.follows(true);
+    }
+
+    fn field(&mut self, field: &Field, path: &str, first: &mut bool) {
+        match field {
+            Field::Value { name, column, ty, typing } => self.member(Some(*column), first, |compiler, first| {
+                compiler.type_of(name, *ty, *typing, first);
+                compiler.name(name, first);
+                compiler.value(*column, *ty);
+            }),
+            Field::Object { name, presence, fields, of } => self.member(*presence, first, |compiler, first| {
+                compiler.name(name, first);
+                let open = compiler.open(*presence);
+                let path = format!("{path}/{name}");
+                compiler.object(fields, &path, |compiler, first| compiler.object_identity(*of, first));
+                compiler.close(open);
+            }),
+            Field::Many { name, child, key } => self.member(None, first, |compiler, first| {
+                if !std::mem::replace(first, false) {
+                    compiler.text.push(b',');
                 }
-                Field::Object { name, presence, fields, of } => {
-                    self.name(name, first);
-                    let open = self.open(*presence);
-                    self.text.push(b'{');
-                    let mut inner = true;
-                    self.object_identity(*of, &mut inner);
-                    self.fields(fields, &format!("{path}/{name}"), &mut inner);
-                    self.text.push(b'}');
-                    self.close(open);
-                }
-                Field::Many { name, child, key } => {
-                    if !std::mem::replace(first, false) {
-                        self.text.push(b',');
-                    }
-                    self.cut();
-                    self.steps.push(Step::Hole {
-                        child: *child,
-                        key: *key,
-                        sql: self.level.types[*key],
-                        path: format!("{path}/{name}"),
-                    });
-                }
-            }
+                compiler.cut();
+                let (sql, path) = (compiler.level.types[*key], format!("{path}/{name}"));
+                compiler.steps.push(Step::Hole { child: *child, key: *key, sql, path });
+            }),
+        }
+    }
+
+    /// A member with its comma. Where nulls are left out, which one is the first shows in the row alone.
+    fn member(&mut self, column: Option<usize>, first: &mut bool, write: impl FnOnce(&mut Self, &mut bool)) {
+        if !self.style.omit_nulls {
+            return write(self, first);
+        }
+        self.cut();
+        let skip = column.map(|column| {
+            self.steps.push(Step::Skip { column, end: 0 });
+            self.steps.len() - 1
+        });
+        self.steps.push(Step::Comma);
+        write(self, &mut true);
+        self.cut();
+        let here = self.steps.len();
+        if let Some(Step::Skip { end, .. }) = skip.and_then(|skip| self.steps.get_mut(skip)) {
+            *end = here;
+        }
+    }
+
+    fn follows(&mut self, written: bool) {
+        if self.style.omit_nulls {
+            self.cut();
+            self.steps.push(Step::Follows(written));
         }
     }
 
