@@ -252,6 +252,10 @@ fn od_40_lambdas() {
         ("Worklogs/any(w:w/BillablePeriodLength gt 60)", "2 3 5 9"),
         ("Worklogs/all(w:w/BillablePeriodLength gt 60)", "2 3 5 9"),
         ("Worklogs/any(w:contains(w/Comment,'e'))", "1 3 5 8"),
+        // Sums are 0 without logs, but null without the item or budget.
+        ("WorkItem/TrackedTotal eq null", "3 9"),
+        ("WorkItem/Parent/TrackedItself eq null", "3 4 6 8 9"),
+        ("Budget/Tracked eq null", "3 6 8 10"),
         ("Worklogs/all(w:contains(w/Comment,'e'))", "1 3 5 8"),
         ("not Worklogs/all(w:contains(w/Comment,'e'))", "2 4 6 7 9"),
         ("Children/any()", "1 2 3 4 8"),

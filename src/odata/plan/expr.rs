@@ -38,7 +38,19 @@ impl Planner<'_> {
                 Ok(scaled) => sql::Expr::Bind(Value::Int64(scaled)),
                 Err(_) => sql::Expr::Bind(Value::Double(decimal.as_f64())),
             },
-            Kind::Prop { var, steps, prop } => self.prop(*var, steps, prop),
+            Kind::Prop { var, steps, prop } => {
+                let place = self.walk(*var, steps);
+                let value = self.prop_at(place, prop);
+                // A sum is 0 also for a row that the outer join did not find, and a path through null is null.
+                let made_up = e.nullable && !prop.nullable && matches!(prop.value, Source::Expr(_));
+                match self.presence(place, steps).filter(|_| made_up) {
+                    Some(column) => {
+                        let absent = sql::Expr::Null(prop.ty.sql());
+                        sql::Expr::Case(vec![(column.is_not_null(), value)], Box::new(absent))
+                    }
+                    None => value,
+                }
+            }
             Kind::Dynamic { var, steps, field } => {
                 let place = self.walk(*var, steps);
                 let entity = place.entity.and_then(|e| e.open.map(|open| (open, e.row)));
@@ -305,11 +317,6 @@ impl Planner<'_> {
             return e;
         }
         sql::Expr::Case(vec![(sql::Expr::all(guards), e)], Box::new(sql::Expr::Null(Type::Int64)))
-    }
-
-    pub(super) fn prop(&mut self, var: Var, steps: &[Step], prop: &'static Prop) -> sql::Expr {
-        let place = self.walk(var, steps);
-        self.prop_at(place, prop)
     }
 
     pub(super) fn prop_at(&mut self, place: Place, prop: &'static Prop) -> sql::Expr {
