@@ -177,6 +177,8 @@ impl Binder<'_> {
             return Err(ODataError::new(Code::QueryTooComplex, message).at(right.span.start));
         }
         let with_null = members.iter().any(|(m, _)| m.is_null());
+        // What has no type is null, however it is written.
+        let value = if value.ty == Edm::Untyped { Expr::null() } else { value };
         let mut values = Vec::with_capacity(members.len());
         for (member, position) in members {
             if member.is_null() {

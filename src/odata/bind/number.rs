@@ -82,8 +82,10 @@ pub(super) fn arithmetic(op: BinaryOp, left: Expr, right: Expr) -> Result<Expr> 
         BinaryOp::DivBy => Arithmetic::DivBy,
         _ => Arithmetic::Mod,
     };
-    if left.is_null() || right.is_null() {
-        let other = if left.is_null() { right.ty } else { left.ty };
+    // What has no type is null, however it is written.
+    let null = |e: &Expr| e.is_null() || e.ty == Edm::Untyped;
+    if null(&left) || null(&right) {
+        let other = if null(&left) { right.ty } else { left.ty };
         return Ok(Expr { ty: other, ..Expr::null() });
     }
     if left.ty.is_number() && right.ty.is_number() {
