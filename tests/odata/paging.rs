@@ -52,6 +52,7 @@ fn od_110_111_a_walk_gives_what_one_page_gives() {
         "Worklogs?$select=Id&$orderby=User/Name,WorkItem/Parent/Title desc",
         "Worklogs?$select=Id&$orderby=PeriodLength divby 7",
         "Worklogs?$select=Id&$orderby=EditedTimestamp desc",
+        "Worklogs?$select=Id&$orderby=true desc,null eq null",
         "Worklogs?$select=Id&$filter=IsBillable&$orderby=Date",
         "Worklogs?$select=Id&$top=7&$skip=2&$orderby=Timestamp",
         "WorkItems?$select=WorkItemId&$orderby=AllWorklogs/$count desc",
