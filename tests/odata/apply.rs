@@ -69,6 +69,7 @@ fn od_82_aggregates_of_expressions() {
             ("Worklogs?$apply=aggregate(case(IsBillable:PeriodLength,true:0) with sum as B)", json!([{"B": 19_080}])),
             ("Worklogs?$apply=aggregate(length(Comment) with max as L)", json!([{"L": 23}])),
             ("Worklogs?$apply=aggregate(WorkItem/Priority with max as P)", json!([{"P": 2}])),
+            ("WorkItems?$apply=aggregate(Children/$count with sum as C)", json!([{"C": 6}])),
         ],
     );
 }

@@ -55,13 +55,13 @@ impl Parser<'_> {
             return Ok(AggregateKind::Count(Vec::new()));
         }
         let expr = self.common_expr()?;
+        if self.lex.eat_word("with") {
+            return Ok(AggregateKind::Method { expr, method: self.aggregate_method()? });
+        }
         let expr = match counted_path(expr) {
             Ok(names) => return Ok(AggregateKind::Count(names)),
             Err(expr) => expr,
         };
-        if self.lex.eat_word("with") {
-            return Ok(AggregateKind::Method { expr, method: self.aggregate_method()? });
-        }
         match plain_path(expr) {
             Some(names) => Ok(AggregateKind::Custom(names)),
             None => Err(self.unclosed("an operator or `with` and a method")),
