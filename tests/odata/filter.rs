@@ -137,6 +137,9 @@ fn od_34_text() {
         ("Comment eq 'x''; DROP TABLE worklogs;--'", NONE),
     ]);
     check_items(&[
+        ("matchesPattern(concat(Comment,'%0Ab'),'^z.*b')", NONE),
+        ("matchesPattern(concat(Comment,'%0Ab'),'^z[^a]*b')", "6"),
+        ("matchesPattern(Comment,'^[.]|^=1.1$|0\\%25')", "5 10"),
         ("contains(Title,'\\')", "6"),
         ("contains(Title,'[y]')", "6"),
         ("contains(Title,'A''B %26 100%25 _x_')", "6"),

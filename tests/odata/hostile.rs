@@ -141,6 +141,7 @@ fn cases() -> Vec<Case> {
         case("a pattern that explodes", filter("matchesPattern(Comment,'(a%2B)%2B$')"), 200, ""),
         case("a pattern too large", filter("matchesPattern(Comment,'((a{255}){255}){255}')"), 400, "InvalidLiteral"),
         case("a bad pattern", filter("matchesPattern(Comment,'(')"), 400, "InvalidValue"),
+        case("a class that begins with its end", filter("matchesPattern(Comment,'[]a]')"), 501, "NotImplemented"),
         case(
             "columns beyond all bounds",
             get(&format!("Worklogs?$select={}", vec!["Id"; 1_500].join(","))),

@@ -102,8 +102,9 @@ impl Binder<'_> {
         match &bound.kind {
             Kind::Null => Ok(Expr { ty: Edm::Boolean, ..Expr::null() }),
             Kind::Literal(Value::Text(source)) => {
-                self::pattern(source).map_err(|e| e.at(pattern.span.start))?;
-                called(&MATCHES, vec![subject, bound])
+                let written = self::pattern(source).map_err(|e| e.at(pattern.span.start))?;
+                let written = Expr { kind: Kind::Literal(Value::Text(written)), ..bound };
+                called(&MATCHES, vec![subject, written])
             }
             _ if bound.ty == Edm::String => {
                 Err(ODataError::not_implemented("A pattern that is not a constant").at(pattern.span.start))
@@ -237,23 +238,40 @@ fn mismatch(name: &Name, lower: &str, args: &[syntax::Expr], bound: &[Expr]) -> 
 
 /// Checks a pattern against what both back ends' engines mean alike (OD-34): literals, `.`, classes, groups, `|`,
 /// the quantifiers with counts up to 255, `^` and `$`.
-pub fn pattern(source: &str) -> Result<()> {
+///
+/// Out comes what both read alike: a dot is ECMAScript's, which no end of a line matches.
+pub fn pattern(source: &str) -> Result<String> {
     let refused = |what: &str| Err(ODataError::not_implemented(format!("{what} in a pattern")));
     let mut rest = source.chars().peekable();
     let mut in_class = false;
+    let mut written = String::with_capacity(source.len());
     while let Some(c) = rest.next() {
+        if c == '.' && !in_class {
+            written.push_str(DOT);
+            continue;
+        }
+        written.push(c);
         match c {
             '\\' => match rest.next() {
                 Some(next) if next.is_alphanumeric() => return refused(&format!("\\{next}")),
-                Some(_) => {}
+                Some(next) => written.push(next),
                 None => return Err(ODataError::new(Code::InvalidValue, "The pattern ends in a single backslash.")),
             },
             '[' if in_class => return refused("A bracket inside a class"),
-            '[' => in_class = true,
+            '[' => {
+                in_class = true;
+                if rest.peek() == Some(&'^') {
+                    written.extend(rest.next());
+                }
+                // For ECMAScript the class would end here.
+                if rest.peek() == Some(&']') {
+                    return refused("A bracket that begins a class");
+                }
+            }
             ']' => in_class = false,
             '&' | '~' if in_class && rest.peek() == Some(&c) => return refused("Set operations"),
             '(' if !in_class && rest.peek() == Some(&'?') => {
-                rest.next();
+                written.extend(rest.next());
                 if rest.peek() != Some(&':') {
                     return refused("(?…)");
                 }
@@ -275,8 +293,12 @@ pub fn pattern(source: &str) -> Result<()> {
         };
         ODataError::new(Code::InvalidValue, format!("The pattern can't be read: {reason}."))
     })?;
-    bounded(&hir)
+    bounded(&hir)?;
+    Ok(written)
 }
+
+/// Everything but the ends of lines (ECMA-262 §12.3).
+const DOT: &str = "[^\n\r\u{2028}\u{2029}]";
 
 fn bounded(hir: &regex_syntax::hir::Hir) -> Result<()> {
     use regex_syntax::hir::HirKind;
