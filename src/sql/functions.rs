@@ -25,15 +25,19 @@ pub static ENDS_WITH: Function = differs("tl_endswith({0}, {1})", "right({0}, le
 pub static LENGTH: Function = same("length({0})");
 pub static INDEX_OF: Function = differs("instr({0}, {1}) - 1", "strpos({0}, {1}) - 1");
 /// text, start; a negative start counts from the end.
+///
+/// `least` and `greatest` of PostgreSQL pass over nulls.
 pub static SUBSTRING: Function = differs(
     "tl_substring({0}, {1}, 2147483647)",
-    "substr({0}, least(CASE WHEN {1} < 0 THEN greatest(length({0}) + {1}, 0) ELSE {1} END, 1000000000)::int + 1)",
+    "CASE WHEN {1} IS NOT NULL THEN \
+     substr({0}, least(CASE WHEN {1} < 0 THEN greatest(length({0}) + {1}, 0) ELSE {1} END, 1000000000)::int + 1) END",
 );
 /// text, start, length
 pub static SUBSTRING_OF_LENGTH: Function = differs(
     "tl_substring({0}, {1}, {2})",
-    "substr({0}, least(CASE WHEN {1} < 0 THEN greatest(length({0}) + {1}, 0) ELSE {1} END, 1000000000)::int + 1, \
-     least(greatest({2}, 0), 1000000000)::int)",
+    "CASE WHEN {1} IS NOT NULL AND {2} IS NOT NULL THEN \
+     substr({0}, least(CASE WHEN {1} < 0 THEN greatest(length({0}) + {1}, 0) ELSE {1} END, 1000000000)::int + 1, \
+     least(greatest({2}, 0), 1000000000)::int) END",
 );
 pub static TO_LOWER: Function = differs("tl_lower({0})", "lower({0} COLLATE \"und-x-icu\") COLLATE \"C\"");
 pub static TO_UPPER: Function = differs("tl_upper({0})", "upper({0} COLLATE \"und-x-icu\") COLLATE \"C\"");
@@ -127,9 +131,10 @@ pub static MOD: Function = differs("tl_mod({0}, {1})", "{0} % {1}");
 pub static NEG: Function = differs("tl_neg({0})", "-{0}");
 
 // Doubles. A zero divisor fails `div` and `mod`; `divby` gives an infinity, and null for 0 by 0.
-pub static DOUBLE_DIV: Function = differs("CASE WHEN {1} = 0 THEN tl_div(1, 0) ELSE {0} / {1} END", "{0} / {1}");
+pub static DOUBLE_DIV: Function =
+    differs("CASE WHEN {1} = 0 AND {0} IS NOT NULL THEN tl_div(1, 0) ELSE {0} / {1} END", "{0} / {1}");
 pub static DOUBLE_MOD: Function = differs(
-    "CASE WHEN {1} = 0 THEN tl_div(1, 0) ELSE {0} - {1} * CAST({0} / {1} AS INTEGER) END",
+    "CASE WHEN {1} = 0 AND {0} IS NOT NULL THEN tl_div(1, 0) ELSE {0} - {1} * tl_trunc({0} / {1}) END",
     "{0} - {1} * trunc({0} / {1})",
 );
 pub static DOUBLE_DIV_BY: Function = differs(
@@ -141,8 +146,9 @@ pub static DOUBLE_DIV_BY: Function = differs(
 // Casts to text (OD-38).
 pub static INTEGER_TEXT: Function = differs("CAST({0} AS TEXT)", "{0}::text COLLATE \"C\"");
 pub static BOOLEAN_TEXT: Function = same("CASE WHEN {0} THEN 'true' WHEN NOT {0} THEN 'false' END");
+/// SQLite's `hex` of null is an empty text.
 pub static GUID_TEXT: Function = differs(
-    "lower(substr(hex({0}), 1, 8) || '-' || substr(hex({0}), 9, 4) || '-' || substr(hex({0}), 13, 4) || '-' || \
-     substr(hex({0}), 17, 4) || '-' || substr(hex({0}), 21))",
+    "CASE WHEN {0} IS NOT NULL THEN lower(substr(hex({0}), 1, 8) || '-' || substr(hex({0}), 9, 4) || '-' || \
+     substr(hex({0}), 13, 4) || '-' || substr(hex({0}), 17, 4) || '-' || substr(hex({0}), 21)) END",
     "{0}::text COLLATE \"C\"",
 );

@@ -37,7 +37,7 @@ const fn scalar(name: &'static CStr, arity: c_int, body: Body) -> Scalar {
     Scalar { name, arity, body }
 }
 
-static SCALARS: [Scalar; 19] = [
+static SCALARS: [Scalar; 20] = [
     scalar(c"tl_add", 2, |a| checked(a.int(0).checked_add(a.int(1)))),
     scalar(c"tl_sub", 2, |a| checked(a.int(0).checked_sub(a.int(1)))),
     scalar(c"tl_mul", 2, |a| checked(a.int(0).checked_mul(a.int(1)))),
@@ -56,6 +56,7 @@ static SCALARS: [Scalar; 19] = [
     scalar(c"tl_round", 1, |a| Ok(Out::Double(a.double(0).round()))),
     scalar(c"tl_floor", 1, |a| Ok(Out::Double(a.double(0).floor()))),
     scalar(c"tl_ceiling", 1, |a| Ok(Out::Double(a.double(0).ceil()))),
+    scalar(c"tl_trunc", 1, |a| Ok(Out::Double(a.double(0).trunc()))),
     scalar(c"tl_int", 1, |a| whole(a.double(0))),
 ];
 
