@@ -170,6 +170,16 @@ fn these_rooms_name_no_table() {
     assert!(wrong.is_empty(), "these files name tables: {wrong:?}");
 }
 
+/// An evaluator that shared code with the compiler would share its mistakes.
+#[test]
+fn the_oracle_uses_nothing_of_the_crate() {
+    let mut files = Vec::new();
+    visit(&root().join("tests/oracle"), &mut files);
+    let uses = |path: &PathBuf| fs::read_to_string(path).expect("a source file").contains("timeledger::");
+    let wrong: Vec<PathBuf> = files.iter().filter(|path| uses(path)).cloned().collect();
+    assert!(!files.is_empty() && wrong.is_empty(), "these files use the crate: {wrong:?}");
+}
+
 #[test]
 fn every_module_says_what_it_is() {
     let wrong: Vec<_> = sources().into_iter().filter(|f| !f.text.starts_with("//! ")).map(|f| f.name).collect();

@@ -14,6 +14,7 @@ mod http;
 mod messages;
 mod odata;
 mod odata_grammar;
+mod oracle;
 mod policy;
 mod queries;
 mod rest;
