@@ -62,6 +62,23 @@ impl RoutePattern {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UserId(pub i32);
 
+/// Marks an answer whose strong ETag stands for the bytes as they were before the compression.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TagOfBytes;
+
+/// Stands between a tag and the encoding in which its bytes left.
+pub(super) const ENCODING_MARK: char = '-';
+
+/// A strong tag may stand for one sequence of bytes only, and the compression has made another (RFC 9110 §8.8.3.3).
+fn tag_encoded_bytes(headers: &mut HeaderMap) {
+    let text = |name| headers.get(&name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let (Some(tag), Some(encoding)) = (text(header::ETAG), text(header::CONTENT_ENCODING)) else { return };
+    let Some(open) = tag.strip_suffix('"').filter(|_| encoding != "identity") else { return };
+    if let Ok(tag) = HeaderValue::from_str(&format!("{open}{ENCODING_MARK}{encoding}\"")) {
+        headers.insert(header::ETAG, tag);
+    }
+}
+
 /// Keeps a permit until the answer has left.
 pub(super) fn hold(request: &HttpRequest, permit: Permit) {
     request.extensions_mut().insert(permit);
@@ -86,6 +103,9 @@ pub(super) async fn edge<B: MessageBody + 'static>(
             Err(record.failed(Problem::encoding_not_acceptable(), envelope))
         }
         Ok(Ok(mut response)) => {
+            if response.response().extensions().get::<TagOfBytes>().is_some() {
+                tag_encoded_bytes(response.headers_mut());
+            }
             add_headers(response.headers_mut(), id);
             record.route = RoutePattern::of(response.request());
             record.status = response.status().as_u16();

@@ -6,6 +6,7 @@
 mod annotations;
 mod apply;
 mod compute;
+mod conditional;
 mod contract;
 mod files;
 mod filter;

@@ -3,6 +3,7 @@
 //! In: any address of it, by GET, HEAD or POST `…/$query`. Out: JSON, a file, metadata, or an error in OData's envelope.
 //! The walk is that of ARCHITECTURE.md, "Walk of a GET".
 
+mod conditional;
 mod negotiate;
 mod prefer;
 mod reply;

@@ -7,18 +7,19 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use sha2::{Digest, Sha256};
 
 use super::JobError;
+use super::conditional;
 use super::request::Asked;
 use crate::db::First;
 use crate::http::Problem;
+use crate::http::middleware::TagOfBytes;
 use crate::odata::csdl::Protocol;
 use crate::odata::encode::json::Metadata;
 use crate::odata::plan::Answer;
 use crate::odata::service::{Format, Prepared};
 
-const VARY: &str = "Accept, Authorization, OData-MaxVersion, Prefer";
+const VARY: &str = "Accept, Accept-Encoding, Authorization, OData-MaxVersion, Prefer";
 
 /// The format's word in metrics.
 pub fn format_name(format: Format) -> &'static str {
@@ -40,12 +41,15 @@ fn builder(asked: &Asked, status: StatusCode) -> HttpResponseBuilder {
 
 /// `$metadata` or the service document: with a strong ETag by content.
 pub fn document(asked: &Asked, kind: &str, text: String) -> HttpResponse {
-    let tag = format!("\"{}\"", digest(text.as_bytes()));
+    let tag = conditional::strong(text.as_bytes());
     if let Some(unchanged) = unchanged(asked, &tag) {
         return unchanged;
     }
     let mut response = builder(asked, StatusCode::OK);
-    response.insert_header((header::CONTENT_TYPE, kind)).insert_header((header::ETAG, tag)).body(text)
+    let mut response =
+        response.insert_header((header::CONTENT_TYPE, kind)).insert_header((header::ETAG, tag)).body(text);
+    response.extensions_mut().insert(TagOfBytes);
+    response
 }
 
 pub fn no_content(asked: &Asked) -> HttpResponse {
@@ -76,8 +80,8 @@ pub fn data(
         .insert_header(("Server-Timing", format!("plan;dur={:.2}, db;dur={:.2}", millis(planned), millis(answered))));
     match first {
         First::Whole(bytes) => {
-            if let Answer::Entity { .. } = prepared.plan.answer {
-                let tag = format!("W/\"{}\"", digest(&bytes));
+            if let Answer::Entity { .. } | Answer::Property { .. } = prepared.plan.answer {
+                let tag = conditional::weak(&bytes);
                 if let Some(unchanged) = unchanged(asked, &tag) {
                     return unchanged;
                 }
@@ -93,14 +97,8 @@ pub fn data(
 }
 
 fn unchanged(asked: &Asked, tag: &str) -> Option<HttpResponse> {
-    let known = asked.none_match.as_deref()?;
-    let weak = |t: &str| t.trim().trim_start_matches("W/").to_owned();
-    let same = known.trim() == "*" || known.split(',').any(|t| weak(t) == weak(tag));
-    same.then(|| builder(asked, StatusCode::NOT_MODIFIED).insert_header((header::ETAG, tag)).finish())
-}
-
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(16).map(|b| format!("{b:02x}")).collect()
+    let known = asked.known.find(tag)?;
+    Some(builder(asked, StatusCode::NOT_MODIFIED).insert_header((header::ETAG, known)).finish())
 }
 
 fn content_type(asked: &Asked, prepared: &Prepared) -> String {

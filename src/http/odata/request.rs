@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::address::{Address, Api};
 use super::super::{App, Problem, PublicUrl, RoutePattern};
+use super::conditional::KnownTags;
 use super::negotiate;
 use super::prefer::Preferences;
 use crate::entities;
@@ -41,7 +42,7 @@ pub struct Asked {
     pub continuation: Option<String>,
     pub preferences: Preferences,
     /// `If-None-Match`, for answers that have an ETag.
-    pub none_match: Option<String>,
+    pub known: KnownTags,
 }
 
 impl Asked {
@@ -91,7 +92,7 @@ impl Asked {
             wants_json_metadata: false,
             continuation: None,
             preferences: Preferences::of(http.headers()),
-            none_match: negotiate::text(http.headers(), header::IF_NONE_MATCH.as_str()).map(str::to_owned),
+            known: KnownTags::of(http),
         };
         RoutePattern::set(http, asked.pattern());
         let options = parse::request_options(&asked.raw())?;
