@@ -60,6 +60,10 @@ struct Args {
     listen: Option<String>,
 }
 
+/// The server's, so that it makes no difference between the two.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Failure> {
     let args = Args::parse();
     if let (Some(database), Some(facts), Some(listen)) = (&args.limit, &args.facts, &args.listen) {

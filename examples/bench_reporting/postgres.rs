@@ -72,7 +72,8 @@ impl Source for Postgres {
     }
 
     async fn stream(self: Rc<Self>, work: Work) -> Result<impl Stream<Item = Result<Bytes, Failure>>, Failure> {
-        let rows = Box::pin(self.start(work, 0).await?);
+        // A finished result must not be asked again.
+        let rows = Box::pin(self.start(work, 0).await?.fuse());
         let chunks = stream::try_unfold(rows, move |mut rows| async move {
             let mut out = Vec::with_capacity(CHUNK + CHUNK / 8);
             while out.len() < CHUNK {

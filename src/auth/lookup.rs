@@ -75,7 +75,7 @@ fn find(conn: &mut impl AsConn, digest: &Digest) -> Result<Option<Row>, DbError>
             users::auth_version,
             users::duties,
         ))
-        .first(c)
+        .get_result(c)
         .optional());
     Ok(found?)
 }

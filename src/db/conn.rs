@@ -211,7 +211,14 @@ impl Conn {
     /// Brings the planner's statistics up to date, after many rows came.
     pub fn analyze(&mut self) -> Result<(), DbError> {
         let statements: &[&str] = match self {
-            Conn::Sqlite(_) => &["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
+            // Samples are for the ranges of dates. On other indexes they would only have SQLite plan a statement anew
+            // for each value that is bound to it.
+            Conn::Sqlite(_) => &[
+                "ANALYZE",
+                "DELETE FROM sqlite_stat4 WHERE idx NOT IN ('worklogs_by_day', 'worklogs_by_start', 'worklogs_by_edit')",
+                "ANALYZE sqlite_schema",
+                "PRAGMA wal_checkpoint(TRUNCATE)",
+            ],
             // VACUUM too: an index alone answers only where the visibility map says so.
             Conn::Postgres(_) => &["VACUUM (ANALYZE)"],
         };

@@ -21,6 +21,9 @@ pub static BUDGET_ASSIGNMENT: EnumType = EnumType {
     ],
 };
 
+/// A person's logs and an item's come in their order from an index.
+const LOGS_INDEXED: &[(&str, &str)] = &[("user_id", "started_at"), ("work_item_id", "started_at")];
+
 /// To see budgets.
 pub const BUDGETS: Right = Right(1);
 

@@ -394,6 +394,8 @@ pub struct Entity {
     /// The integer primary key column: what links and expands go by, and the default order where `ordered_by_row`.
     pub row: &'static str,
     pub ordered_by_row: bool,
+    /// Pairs of columns: an index has the rows of one value of the first in the order of the second.
+    pub indexed: &'static [(&'static str, &'static str)],
     pub props: &'static [&'static [Prop]],
     pub complexes: &'static [Complex],
     pub navs: &'static [Nav],
@@ -410,6 +412,7 @@ pub const fn entity(name: &'static str) -> Entity {
         key: &[],
         row: "id",
         ordered_by_row: false,
+        indexed: &[],
         props: &[],
         complexes: &[],
         navs: &[],
@@ -437,6 +440,11 @@ impl Entity {
 
     pub const fn ordered_by_row(mut self) -> Entity {
         self.ordered_by_row = true;
+        self
+    }
+
+    pub const fn indexed(mut self, columns: &'static [(&'static str, &'static str)]) -> Entity {
+        self.indexed = columns;
         self
     }
 

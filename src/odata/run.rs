@@ -444,10 +444,10 @@ impl Visit for Property<'_> {
         use super::plan::Field;
         self.found = true;
         match self.plan.level.fields.first() {
-            Some(Field::Value { column, ty, .. }) if self.raw => {
+            Some(Field::Value { slot, .. }) if self.raw => {
                 let text = &mut self.text;
-                self.null = row.read(*column, ty.sql(), |cell| {
-                    json::raw(cell, *ty, text);
+                self.null = slot.read(row, |cell| {
+                    json::raw(cell, slot.ty, text);
                     cell == Cell::Null
                 })?;
             }

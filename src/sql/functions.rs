@@ -3,19 +3,29 @@
 //! `{0}`, `{1}`, … stand for the arguments, written in parentheses where they need them. Functions whose name begins
 //! with `tl_` are our own on SQLite (`db/sqlite`). Null in, null out, unless a comment says otherwise.
 
+use super::calendar::Late;
+
 /// One function's spelling.
 #[derive(Debug, PartialEq)]
 pub struct Function {
     pub sqlite: &'static str,
     pub postgres: &'static str,
+    /// How to get its value from its argument without the database, where a value is only written.
+    pub late: Option<Late>,
 }
 
 const fn same(text: &'static str) -> Function {
-    Function { sqlite: text, postgres: text }
+    differs(text, text)
 }
 
 const fn differs(sqlite: &'static str, postgres: &'static str) -> Function {
-    Function { sqlite, postgres }
+    Function { sqlite, postgres, late: None }
+}
+
+impl Function {
+    const fn late(self, late: Late) -> Function {
+        Function { late: Some(late), ..self }
+    }
 }
 
 // Text. Positions count code points, from 0.
@@ -67,17 +77,22 @@ pub static INSTANT_TIME: Function =
 pub static INSTANT_OFFSET: Function = same("CASE WHEN {0} IS NOT NULL THEN 0 END");
 
 // Parts of a Day.
-pub static DAY_YEAR: Function = differs("tl_part('year', {0} * 86400000000)", "extract(year from {0})::int");
-pub static DAY_MONTH: Function = differs("tl_part('month', {0} * 86400000000)", "extract(month from {0})::int");
-pub static DAY_DAY: Function = differs("tl_part('day', {0} * 86400000000)", "extract(day from {0})::int");
+pub static DAY_YEAR: Function =
+    differs("tl_part('year', {0} * 86400000000)", "extract(year from {0})::int").late(Late::Year);
+pub static DAY_MONTH: Function =
+    differs("tl_part('month', {0} * 86400000000)", "extract(month from {0})::int").late(Late::Month);
+pub static DAY_DAY: Function =
+    differs("tl_part('day', {0} * 86400000000)", "extract(day from {0})::int").late(Late::Day);
 /// `yyyy-MM-dd`
 pub static DAY_TEXT: Function =
-    differs("strftime('%Y-%m-%d', {0} * 86400, 'unixepoch')", "to_char({0}, 'YYYY-MM-DD') COLLATE \"C\"");
+    differs("strftime('%Y-%m-%d', {0} * 86400, 'unixepoch')", "to_char({0}, 'YYYY-MM-DD') COLLATE \"C\"")
+        .late(Late::Text);
 /// `yyyymmdd` as a number.
 pub static DAY_NUMBER: Function = differs(
     "tl_part('year', {0} * 86400000000) * 10000 + tl_part('month', {0} * 86400000000) * 100 + tl_part('day', {0} * 86400000000)",
     "(extract(year from {0})::int * 10000 + extract(month from {0})::int * 100 + extract(day from {0})::int)",
-);
+)
+.late(Late::Number);
 /// Midnight UTC.
 pub static DAY_INSTANT: Function = differs("{0} * 86400000000", "({0}::timestamp AT TIME ZONE 'UTC')");
 

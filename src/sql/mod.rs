@@ -3,6 +3,7 @@
 //! Knows nothing of OData and nothing of time tracking. Values reach the text as binds only; identifiers are
 //! `&'static str` from declarations; the text of functions stands in [`functions`].
 
+pub mod calendar;
 pub mod dialect;
 pub mod functions;
 pub mod insert;
@@ -10,6 +11,7 @@ mod render;
 pub mod tree;
 pub mod value;
 
+pub use calendar::Late;
 pub use dialect::Dialect;
 pub use insert::{Insert, Update};
 pub use tree::{

@@ -60,7 +60,7 @@ fn select<'b, DB: Dialect>(s: &'b Select, out: &mut Pass<'_, 'b, DB>) -> QueryRe
             out.push_sql(", ");
         }
         expr(column, out)?;
-        out.push_sql(&format!(" AS c{n}"));
+        numbered(" AS c", n, out);
     }
     out.push_sql(" FROM ");
     from(&s.from, out)?;
@@ -82,14 +82,19 @@ fn select<'b, DB: Dialect>(s: &'b Select, out: &mut Pass<'_, 'b, DB>) -> QueryRe
     list(" GROUP BY ", &s.group, out, |e, out| expr(e, out))?;
     list(" ORDER BY ", &s.order, out, order)?;
     if let Some(limit) = s.limit {
-        out.push_sql(&format!(" LIMIT {limit}"));
+        numbered(" LIMIT ", limit, out);
     } else if s.offset.is_some() && !DB::POSTGRES {
         out.push_sql(" LIMIT -1");
     }
     if let Some(offset) = s.offset {
-        out.push_sql(&format!(" OFFSET {offset}"));
+        numbered(" OFFSET ", offset, out);
     }
     Ok(())
+}
+
+fn numbered<DB: Dialect>(head: &str, n: impl itoa::Integer, out: &mut Pass<'_, '_, DB>) {
+    out.push_sql(head);
+    out.push_sql(itoa::Buffer::new().format(n));
 }
 
 fn list<'b, DB: Dialect, T>(
@@ -128,7 +133,7 @@ fn from<'b, DB: Dialect>(from: &'b From, out: &mut Pass<'_, 'b, DB>) -> QueryRes
             out.push_sql(")");
         }
     }
-    out.push_sql(&format!(" AS t{}", from.alias().0));
+    numbered(" AS t", from.alias().0, out);
     Ok(())
 }
 
@@ -208,13 +213,23 @@ fn atom<'b, DB: Dialect>(e: &'b Expr, out: &mut Pass<'_, 'b, DB>) -> QueryResult
 
 fn expr<'b, DB: Dialect>(e: &'b Expr, out: &mut Pass<'_, 'b, DB>) -> QueryResult<()> {
     match e {
-        Expr::Column(Alias(n), name) => out.push_sql(&format!("t{n}.{name}")),
-        Expr::Output(Alias(n), column) => out.push_sql(&format!("t{n}.c{column}")),
+        Expr::Column(Alias(n), name) => {
+            numbered("t", *n, out);
+            out.push_sql(".");
+            out.push_sql(name);
+        }
+        Expr::Output(Alias(n), column) => {
+            numbered("t", *n, out);
+            numbered(".c", *column, out);
+        }
         Expr::Bind(value) => DB::bind(value, out)?,
         Expr::Int(n) => out.push_sql(&n.to_string()),
         Expr::True => out.push_sql("TRUE"),
         Expr::False => out.push_sql("FALSE"),
-        Expr::Null(ty) if DB::POSTGRES => out.push_sql(&format!("NULL::{}", DB::type_name(*ty))),
+        Expr::Null(ty) if DB::POSTGRES => {
+            out.push_sql("NULL::");
+            out.push_sql(DB::type_name(*ty));
+        }
         Expr::Null(_) => out.push_sql("NULL"),
         Expr::Compare(op, left, right) => compare::<DB>(*op, left, right, out)?,
         Expr::IsNull(inner) => suffixed(inner, " IS NULL", out)?,

@@ -6,10 +6,10 @@ use timeledger::odata::bind::{self, Environment};
 use timeledger::odata::edm::{Edm, Field, Model, Structured};
 use timeledger::odata::limits::Limits;
 use timeledger::odata::parse::{self, RawRequest};
-use timeledger::odata::plan::{self, Context, Page};
+use timeledger::odata::plan::{self, Context, Field as Member, Page};
 use timeledger::on;
 use timeledger::policy::{self, Caller};
-use timeledger::sql::{Guid, Instant, Value};
+use timeledger::sql::{Cell, Guid, Instant, Value};
 
 use super::models;
 use crate::backend::{BACKENDS, Backend, Database};
@@ -27,8 +27,8 @@ fn caller(role: policy::Role) -> Caller {
     }
 }
 
-/// The rows behind an address, as the caller reads them.
-fn rows(conn: &mut Conn, model: &Model, who: &Caller, path: &str, options: &str) -> Vec<Vec<Value>> {
+/// The rows behind an address, as the caller reads them, and what is written of them.
+fn rows(conn: &mut Conn, model: &Model, who: &Caller, path: &str, options: &str) -> (Vec<Member>, Vec<Vec<Value>>) {
     let limits = Limits { columns: 1_000, ..Limits::default() };
     let request = RawRequest { path, query: options, body: None };
     let syntax = parse::parse(&request, &limits).unwrap_or_else(|e| panic!("{path}?{options}: {e:?}"));
@@ -39,7 +39,8 @@ fn rows(conn: &mut Conn, model: &Model, who: &Caller, path: &str, options: &str)
     let plan =
         plan::plan(&query, context, &Page::default(), &limits).unwrap_or_else(|e| panic!("{path}?{options}: {e:?}"));
     let statement = plan.level.statement();
-    conn.rows(&statement, &statement.types).unwrap_or_else(|e| panic!("{path}?{options}: {e}"))
+    let rows = conn.rows(&statement, &statement.types).unwrap_or_else(|e| panic!("{path}?{options}: {e}"));
+    (plan.level.fields, rows)
 }
 
 /// A custom field, so that the open type has a dynamic property.
@@ -71,7 +72,7 @@ fn every_member_can_be_read() {
                     model.navs(Structured::Entity(set.entity)).filter(|n| !n.many).map(|n| n.name).collect();
                 let expand = if one.is_empty() { String::new() } else { format!("$expand={}", one.join(",")) };
                 for options in [expand.clone(), format!("{expand}&$top=5"), format!("{expand}&$top=5&{parameters}")] {
-                    assert!(rows(conn, &model, &who, set.name, options.trim_matches('&')).is_empty());
+                    assert!(rows(conn, &model, &who, set.name, options.trim_matches('&')).1.is_empty());
                 }
             }
             for entity in model.types().entities {
@@ -176,8 +177,22 @@ fn tree_of_items(backend: Backend, conn: &mut Conn) {
 }
 
 /// A row as a test writes it.
-fn written(row: &[Value], columns: usize) -> String {
-    let value = |value: &Value| match value {
+fn written(row: &[Value], members: &[Member]) -> String {
+    let value = |member: &Member| {
+        let Member::Value { slot, .. } = member else { panic!("{member:?} is no value") };
+        match (&row[slot.column], slot.late) {
+            (Value::Day(day), Some(late)) => late.of(Cell::Day(*day), |cell| match cell {
+                Cell::Int(n) => n.to_string(),
+                other => format!("{other:?}"),
+            }),
+            (value, _) => text(value),
+        }
+    };
+    members.iter().map(value).collect::<Vec<_>>().join(" ")
+}
+
+fn text(value: &Value) -> String {
+    match value {
         Value::Null(_) => "null".to_owned(),
         Value::Int32(n) => n.to_string(),
         Value::Int64(n) => n.to_string(),
@@ -185,8 +200,7 @@ fn written(row: &[Value], columns: usize) -> String {
         Value::Text(text) => text.clone(),
         Value::Bool(is) => is.to_string(),
         other => format!("{other:?}"),
-    };
-    row[..columns].iter().map(value).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// The selected columns of each row, in the order of the declaration and in both forms of derived values.
@@ -201,9 +215,8 @@ fn check(segment: &str, role: policy::Role, address: &str, columns: &str, option
         tree_of_items(backend, conn);
         for few in ["", "&$top=50"] {
             let all = format!("$select={columns}{few}{options}");
-            let found = rows(conn, &model, &caller(role), address, &all);
-            let width = columns.split(',').count();
-            let found: Vec<String> = found.iter().map(|row| written(row, width)).collect();
+            let (members, found) = rows(conn, &model, &caller(role), address, &all);
+            let found: Vec<String> = found.iter().map(|row| written(row, &members)).collect();
             assert_eq!(found, expected, "{backend:?}: {segment}/{address}?{all}");
         }
     }

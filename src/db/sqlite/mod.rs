@@ -92,10 +92,19 @@ thread_local! {
 }
 
 fn open_handle(uri: &str) -> Result<(SqliteConnection, *mut ffi::sqlite3), ConnectionError> {
-    static HOOK: Once = Once::new();
-    // SAFETY: `note_handle` has the signature of an extension's entry point and lives for ever.
-    HOOK.call_once(|| unsafe {
-        ffi::sqlite3_auto_extension(Some(note_handle));
+    static SET_UP: Once = Once::new();
+    SET_UP.call_once(|| {
+        // Each connection stays with one thread at a time, so that SQLite need not lock at every call, nor count all
+        // memory under one lock. Refused where SQLite runs already: then it is only slower.
+        // SAFETY: the arguments are those of the options; SQLite was not started before the first connection.
+        unsafe {
+            ffi::sqlite3_config(ffi::SQLITE_CONFIG_MULTITHREAD);
+            ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int);
+        }
+        // SAFETY: `note_handle` has the signature of an extension's entry point and lives for ever.
+        unsafe {
+            ffi::sqlite3_auto_extension(Some(note_handle));
+        }
     });
     NEWEST.set(ptr::null_mut());
     let connection = SqliteConnection::establish(uri)?;

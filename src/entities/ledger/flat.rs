@@ -3,7 +3,7 @@
 //! A column from elsewhere is called by its path with `_` for each `/`.
 
 use super::{work_items, worklogs};
-use crate::entities::{BUDGET_ASSIGNMENT, BUDGETS, time};
+use crate::entities::{BUDGET_ASSIGNMENT, BUDGETS, LOGS_INDEXED, time};
 use crate::odata::edm::Edm::{Int32, String};
 use crate::odata::edm::{Entity, entity, expr, prop};
 use crate::odata::plan::At;
@@ -14,6 +14,7 @@ pub static WORKLOG_FLAT: Entity = entity("WorklogFlat")
     .table("worklogs")
     .key(&["Id"])
     .ordered_by_row()
+    .indexed(LOGS_INDEXED)
     .props(&[
         worklogs::SCALARS,
         &[

@@ -1,7 +1,7 @@
 //! Work logs of our own model.
 
 use super::{ACTIVITY_TYPE, BUDGET, DATE, HOURS, USER, WORK_ITEM, day_key, guid_of, hours};
-use crate::entities::{BUDGETS, time};
+use crate::entities::{BUDGETS, LOGS_INDEXED, time};
 use crate::odata::edm::Edm::{Boolean, Date, DateTimeOffset, Guid, Int32, String};
 use crate::odata::edm::{Entity, Prop, col, entity, expr, one, prop};
 
@@ -10,6 +10,7 @@ pub static WORKLOG: Entity = entity("Worklog")
     .table("worklogs")
     .key(&["Id"])
     .ordered_by_row()
+    .indexed(LOGS_INDEXED)
     .props(&[SCALARS])
     .navs(&[
         one("User", &USER, ("user_id", "id"))

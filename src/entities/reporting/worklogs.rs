@@ -2,7 +2,7 @@
 
 use super::work_items::{ITEM, PARENT};
 use super::{V3_2, budgets};
-use crate::entities::time;
+use crate::entities::{LOGS_INDEXED, time};
 use crate::odata::edm::Edm::{Boolean, DateTimeOffset, Guid, Int32, String};
 use crate::odata::edm::{
     Complex, ComplexType, Entity, Link, Nav, Origin, Prop, col, complex, either, entity, expr, joined, one, prop,
@@ -37,7 +37,7 @@ pub static WORK_LOG_WORK_ITEM_WITH_DELETED: Entity = log("ReportingWorkLogWorkIt
     .doc("Work done by a person, deleted or not, with its work item.");
 
 const fn log(name: &'static str) -> Entity {
-    entity(name).table("worklogs").key(&["Id"]).ordered_by_row()
+    entity(name).table("worklogs").key(&["Id"]).ordered_by_row().indexed(LOGS_INDEXED)
 }
 
 /// Where nobody else is on record, the owner entered the log: AddedByUser may not be null (contract §3.3).

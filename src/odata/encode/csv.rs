@@ -39,9 +39,9 @@ impl Encoder for CsvEncoder {
             if !present(row, &column.presence)? {
                 continue;
             }
-            row.read(column.column, column.ty.sql(), |cell| match cell {
+            column.slot.read(row, |cell| match cell {
                 Cell::Text(s) => text(s, out),
-                other => json::raw(other, column.ty, out),
+                other => json::raw(other, column.slot.ty, out),
             })?;
         }
         if out.len() == start {

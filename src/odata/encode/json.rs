@@ -4,7 +4,7 @@
 //! collections as holes to be filled when the children are read. No value tree is built.
 
 use super::super::edm::{Edm, Entity};
-use super::super::plan::{Field, Level, ObjectOf, Typing};
+use super::super::plan::{Field, Level, ObjectOf, Slot, Typing};
 use super::text;
 use crate::db::{DbError, Fields};
 use crate::sql::{Cell, Type};
@@ -54,11 +54,7 @@ pub struct Steps {
 #[derive(Debug)]
 enum Step {
     Literal(Box<[u8]>),
-    Value {
-        column: usize,
-        ty: Edm,
-        sql: Type,
-    },
+    Value(Slot),
     /// Where the column is null: writes null and goes on behind the object.
     Open {
         column: usize,
@@ -120,7 +116,7 @@ impl Steps {
     pub fn compile_value(level: &Level, style: &Style) -> Steps {
         let mut compiler = Compiler { level, style, steps: Vec::new(), text: Vec::new() };
         match level.fields.first() {
-            Some(Field::Value { column, ty, .. }) => compiler.value(*column, *ty),
+            Some(Field::Value { slot, .. }) => compiler.value(*slot),
             Some(Field::Object { presence, fields, .. }) => {
                 let open = compiler.open(*presence);
                 compiler.object(fields, "", |_, _| {});
@@ -147,7 +143,7 @@ impl Steps {
             at += 1;
             match step {
                 Step::Literal(bytes) => out.extend_from_slice(bytes),
-                Step::Value { column, ty, sql } => row.read(*column, *sql, |cell| value(cell, *ty, style, out))?,
+                Step::Value(slot) => slot.read(row, |cell| value(cell, slot.ty, style, out))?,
                 Step::Open { column, end } => {
                     if row.is_null(*column)? {
                         out.extend_from_slice(b"null");
@@ -287,10 +283,10 @@ impl Compiler<'_> {
 
     fn field(&mut self, field: &Field, path: &str, first: &mut bool) {
         match field {
-            Field::Value { name, column, ty, typing } => self.member(Some(*column), first, |compiler, first| {
-                compiler.type_of(name, *ty, *typing, first);
+            Field::Value { name, slot, typing } => self.member(Some(slot.column), first, |compiler, first| {
+                compiler.type_of(name, slot.ty, *typing, first);
                 compiler.name(name, first);
-                compiler.value(*column, *ty);
+                compiler.value(*slot);
             }),
             Field::Object { name, presence, fields, of } => self.member(*presence, first, |compiler, first| {
                 compiler.name(name, first);
@@ -379,9 +375,9 @@ impl Compiler<'_> {
         string(&of, &mut self.text);
     }
 
-    fn value(&mut self, column: usize, ty: Edm) {
+    fn value(&mut self, slot: Slot) {
         self.cut();
-        self.steps.push(Step::Value { column, ty, sql: ty.sql() });
+        self.steps.push(Step::Value(slot));
     }
 
     fn open(&mut self, presence: Option<usize>) -> Option<usize> {
@@ -470,6 +466,25 @@ fn within(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 pub fn string(s: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = s.as_bytes();
+    let (eights, _) = bytes.as_chunks();
+    let plain = 8 * eights.iter().take_while(|eight| is_plain(**eight)).count();
+    out.extend_from_slice(&bytes[..plain]);
+    escaped(&bytes[plain..], out);
+    out.push(b'"');
+}
+
+/// Whether none of eight bytes is a control, a quote or a backslash.
+#[inline]
+fn is_plain(eight: [u8; 8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let all = u64::from_ne_bytes(eight);
+    // The high bit of a byte is set where it is below the limit (or, harmlessly, beside one that is).
+    let below = |bytes: u64, limit: u64| bytes.wrapping_sub(ONES * limit) & !bytes;
+    let is = |byte: u8| below(all ^ (ONES * u64::from(byte)), 1);
+    (below(all, 0x20) | is(b'"') | is(b'\\')) & (ONES << 7) == 0
+}
+
+fn escaped(bytes: &[u8], out: &mut Vec<u8>) {
     let mut start = 0;
     for (n, byte) in bytes.iter().enumerate() {
         if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
@@ -487,5 +502,36 @@ pub fn string(s: &str, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(&bytes[start..]);
-    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_byte_at_every_place() {
+        for byte in 0..=0x7F_u8 {
+            for at in 0..17 {
+                let mut text = vec![b'x'; 17];
+                text[at] = byte;
+                let text = String::from_utf8(text).expect("ASCII");
+                let mut out = Vec::new();
+                string(&text, &mut out);
+                let special = byte < 0x20 || byte == b'"' || byte == b'\\';
+                assert_eq!(out.len() > text.len() + 2, special, "{byte} at {at}");
+                assert_eq!(serde_json::from_slice::<String>(&out).expect("JSON"), text);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn readers_get_the_text_back(text in any::<String>()) {
+            let mut out = Vec::new();
+            string(&text, &mut out);
+            prop_assert_eq!(serde_json::from_slice::<String>(&out).expect("JSON"), text);
+        }
+    }
 }

@@ -8,8 +8,7 @@ pub mod xlsx;
 
 use std::sync::Arc;
 
-use super::edm::Edm;
-use super::plan::Field;
+use super::plan::{Field, Slot};
 use super::run::RunError;
 use crate::db::{Fields, Sink};
 
@@ -29,8 +28,7 @@ pub trait Encoder {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileColumn {
     pub header: Arc<str>,
-    pub column: usize,
-    pub ty: Edm,
+    pub slot: Slot,
     /// Columns that must not be null for the value to be there: those of the objects around it.
     pub presence: Vec<usize>,
 }
@@ -45,9 +43,9 @@ pub fn file_columns(fields: &[Field]) -> Vec<FileColumn> {
 fn gather(fields: &[Field], prefix: &str, presence: &[usize], out: &mut Vec<FileColumn>) {
     for field in fields {
         match field {
-            Field::Value { name, column, ty, .. } => {
+            Field::Value { name, slot, .. } => {
                 let header = Arc::from(format!("{prefix}{name}"));
-                out.push(FileColumn { header, column: *column, ty: *ty, presence: presence.to_vec() });
+                out.push(FileColumn { header, slot: *slot, presence: presence.to_vec() });
             }
             Field::Object { name, presence: own, fields, .. } => {
                 let around: Vec<usize> = presence.iter().copied().chain(*own).collect();
@@ -62,6 +60,7 @@ fn gather(fields: &[Field], prefix: &str, presence: &[usize], out: &mut Vec<File
 mod tests {
     use super::*;
     use crate::db::DbError;
+    use crate::odata::edm::Edm;
     use crate::sql::{Cell, Type};
 
     /// A row that no database made.
@@ -78,6 +77,6 @@ mod tests {
     }
 
     pub(super) fn column(header: &str, column: usize, ty: Edm) -> FileColumn {
-        FileColumn { header: header.into(), column, ty, presence: Vec::new() }
+        FileColumn { header: header.into(), slot: Slot::of(column, ty), presence: Vec::new() }
     }
 }

@@ -5,6 +5,8 @@
 
 use uuid::Uuid;
 
+use crate::sql::calendar::civil;
+
 const SECOND: u64 = 1_000_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
@@ -185,23 +187,6 @@ fn far_year(year: i64, out: &mut Vec<u8>) {
         }
     }
     unsigned(year, out);
-}
-
-/// Year, month and day from days since 1970. Counted from 1 March, so that a leap day ends its year; an era is the 400
-/// years after which the calendar repeats (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-#[inline]
-fn civil(days: i64) -> (i64, u64, u64) {
-    const FROM_MARCH_OF_YEAR_0: i64 = 719_468;
-    const ERA: i64 = 146_097;
-    let days = days + FROM_MARCH_OF_YEAR_0;
-    let day_of_era = days.rem_euclid(ERA);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + days.div_euclid(ERA) * 400 + i64::from(month <= 2);
-    (year, month as u64, day as u64)
 }
 
 #[cfg(test)]

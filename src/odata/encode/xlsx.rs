@@ -59,7 +59,7 @@ impl XlsxEncoder {
         for (n, column) in self.columns.iter().enumerate() {
             let n = column_number(n)?;
             sheet.set_column_width(n, width(column))?;
-            if let Some(format) = number_format(column.ty) {
+            if let Some(format) = number_format(column.slot.ty) {
                 sheet.set_column_format(n, &Format::new().set_num_format(format))?;
             }
             sheet.write_string_with_format(0, n, cut(&column.header).as_ref(), &bold)?;
@@ -99,8 +99,7 @@ impl Encoder for XlsxEncoder {
             // The header has this column, so that the number fits.
             let at = (self.next_row, n as ColNum);
             let scratch = &mut self.scratch;
-            let written =
-                row.read(column.column, column.ty.sql(), |cell| write(sheet, at, column.ty, cell, scratch))?;
+            let written = column.slot.read(row, |cell| write(sheet, at, column.slot.ty, cell, scratch))?;
             self.bytes += written.map_err(broken)?;
         }
         self.next_row += 1;
@@ -167,7 +166,7 @@ fn number_format(ty: Edm) -> Option<&'static str> {
 
 /// A column's width in characters: room for its values, and for its name beside the filter's button.
 fn width(column: &FileColumn) -> f64 {
-    let values = match column.ty {
+    let values = match column.slot.ty {
         Edm::Boolean => 8,
         Edm::Int32 | Edm::Int64 | Edm::Double | Edm::Decimal { .. } | Edm::Date => 11,
         Edm::TimeOfDay | Edm::Duration => 10,

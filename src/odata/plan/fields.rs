@@ -6,8 +6,9 @@ use super::super::bound::{Options, Output, OutputItem, Step};
 use super::super::edm::{Edm, Link, Nav, Value as Source};
 use super::query::Page;
 use super::scope::{Place, Planner};
-use super::{Child, Field, Level, ObjectOf, Typing};
-use crate::sql::{Direction, Expr, From, Order, Select, Type};
+use super::{Child, Field, Level, ObjectOf, Slot, Typing};
+use crate::sql::functions::Function;
+use crate::sql::{Direction, Expr, From, Late, Order, Select, Type};
 
 /// Columns of a SELECT, each once.
 #[derive(Default)]
@@ -24,6 +25,16 @@ impl Columns {
         self.exprs.push(expr);
         self.types.push(ty);
         self.exprs.len() - 1
+    }
+
+    /// A value that is written and nothing else: what can be taken late is, from a column that others may share.
+    pub fn slot(&mut self, expr: Expr, ty: Edm) -> Slot {
+        if let Expr::Call(Function { late: Some(late), .. }, arguments) = &expr
+            && let [argument] = arguments.as_slice()
+        {
+            return Slot { column: self.add(argument.clone(), Late::ARGUMENT), ty, late: Some(*late) };
+        }
+        Slot::of(self.add(expr, ty.sql()), ty)
     }
 }
 
@@ -42,8 +53,8 @@ impl Planner<'_> {
     fn field_of(&mut self, place: Place, item: &OutputItem, page: &Page, out: &mut Gathered) -> Field {
         match item {
             OutputItem::Prop(prop) => {
-                let column = out.columns.add(self.prop_at(place, prop), prop.ty.sql());
-                Field::Value { name: Arc::from(prop.name), column, ty: prop.ty, typing: Typing::Declared }
+                let slot = out.columns.slot(self.prop_at(place, prop), prop.ty);
+                Field::Value { name: Arc::from(prop.name), slot, typing: Typing::Declared }
             }
             OutputItem::Dynamic(field) => {
                 let open = place.entity.and_then(|e| e.open.map(|open| (open, e.row)));
@@ -51,8 +62,8 @@ impl Planner<'_> {
                     Some((open, row)) => self.at(place).field(open, row, field),
                     None => Expr::Null(field.ty.sql()),
                 };
-                let column = out.columns.add(expr, field.ty.sql());
-                Field::Value { name: Arc::from(field.name.as_str()), column, ty: field.ty, typing: Typing::Dynamic }
+                let slot = out.columns.slot(expr, field.ty);
+                Field::Value { name: Arc::from(field.name.as_str()), slot, typing: Typing::Dynamic }
             }
             OutputItem::Complex(complex, inner) => {
                 let step = Step::Complex(complex);
@@ -87,13 +98,13 @@ impl Planner<'_> {
                 let old = self.set_place(*var, place);
                 let value = self.value(expr);
                 self.restore_place(*var, old);
-                let column = out.columns.add(value, expr.ty.sql());
-                Field::Value { name: name.clone(), column, ty: expr.ty, typing: Typing::Computed }
+                let slot = out.columns.slot(value, expr.ty);
+                Field::Value { name: name.clone(), slot, typing: Typing::Computed }
             }
             OutputItem::Column { name, index, ty, dynamic } => {
-                let column = out.columns.add(place.alias.output(*index), ty.sql());
+                let slot = out.columns.slot(place.alias.output(*index), *ty);
                 let typing = if *dynamic { Typing::Dynamic } else { Typing::Declared };
-                Field::Value { name: name.clone(), column, ty: *ty, typing }
+                Field::Value { name: name.clone(), slot, typing }
             }
             OutputItem::Object { name, presence, items } => {
                 let fields: Vec<Field> = items.iter().map(|item| self.field_of(place, item, page, out)).collect();

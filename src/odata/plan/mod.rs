@@ -8,13 +8,15 @@ mod eager;
 mod expr;
 mod fields;
 mod keyset;
+mod lookup;
 mod query;
 mod scope;
 
 use std::sync::Arc;
 
 use super::edm::{Edm, Entity, Nav};
-use crate::sql::{Direction, Expr, List, Order, Select, Statement, Type};
+use crate::db::{DbError, Fields};
+use crate::sql::{Cell, Direction, Expr, Late, List, Order, Select, Statement, Type};
 
 pub use query::{Page, plan};
 pub use scope::{At, Context, Derivation, Planner};
@@ -69,8 +71,7 @@ pub struct Level {
 pub enum Field {
     Value {
         name: Arc<str>,
-        column: usize,
-        ty: Edm,
+        slot: Slot,
         typing: Typing,
     },
     /// Null where the presence column is null.
@@ -97,6 +98,31 @@ pub enum Typing {
     Dynamic,
     /// The request made it up with `$compute`.
     Computed,
+}
+
+/// Where a written value stands in its row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slot {
+    pub column: usize,
+    /// The type of the value, which is not the column's where it is taken from it late.
+    pub ty: Edm,
+    pub late: Option<Late>,
+}
+
+impl Slot {
+    /// A value as the column holds it.
+    pub fn of(column: usize, ty: Edm) -> Slot {
+        Slot { column, ty, late: None }
+    }
+
+    /// Hands the value to `read`.
+    #[inline]
+    pub fn read<T>(&self, row: &impl Fields, read: impl FnOnce(Cell<'_>) -> T) -> Result<T, DbError> {
+        match self.late {
+            None => row.read(self.column, self.ty.sql(), read),
+            Some(late) => row.read(self.column, Late::ARGUMENT, |cell| late.of(cell, read)),
+        }
+    }
 }
 
 /// Where an object comes from; `metadata=full` names its type.

@@ -6,7 +6,7 @@ use super::super::error::{Code, ODataError, Result};
 use super::super::limits::Limits;
 use super::fields::Gathered;
 use super::scope::{Context, Place, Planner};
-use super::{Answer, Field, KeyColumn, Level, ObjectOf, Paging, Plan, Typing, keyset};
+use super::{Answer, Field, KeyColumn, Level, ObjectOf, Paging, Plan, Slot, Typing, keyset};
 use crate::sql::{Alias, Compare, Direction, Expr, From, Join, JoinKind, Order, Select, Statement, Type, Value};
 
 /// What a derived value may be looked up for row by row; beyond it, one join for all is cheaper.
@@ -90,19 +90,16 @@ fn collection(query: &Query, context: Context, page: &Page) -> Result<Plan> {
         (None, left) => left,
     }
     .map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-    // Of work logs alone: times of work items and budgets are sums, and an order by them would make the sums twice.
-    let late = query.resource.entity.ordered_by_row
-        && query.resource.hops.is_empty()
-        && !derived
-        && !options.orderby.is_empty()
-        && select.limit.is_some();
+    let ordered = !derived && !options.orderby.is_empty();
+    let keys: Vec<Order> = order.iter().map(|(order, _)| order.clone()).collect();
+    let late = ordered && planner.pays_to_look_up(query, &select, &keys);
     if late {
-        select.order = order.into_iter().map(|(order, _)| order).collect();
+        select.order = keys;
         (select, place) = planner.look_up(query.resource.entity, select, place);
         order = planner.order(query, place, derived);
     }
     let rows = [size, left].into_iter().flatten().min();
-    let short = (late || options.orderby.is_empty()) && rows.is_some_and(|n| n <= FEW);
+    let short = (late || !ordered) && rows.is_some_and(|n| n <= FEW);
     planner.context.few_rows = short || asks_for_one(query);
     let mut out = Gathered::default();
     let fields = planner.fields(place, &options.output, page, &mut out);
@@ -165,7 +162,7 @@ fn total(query: &Query, context: Context) -> Statement {
 
 fn count(query: &Query, context: Context) -> Plan {
     let Statement { select, types, .. } = total(query, context);
-    let field = Field::Value { name: "".into(), column: 0, ty: Edm::Int64, typing: Typing::Declared };
+    let field = Field::Value { name: "".into(), slot: Slot::of(0, Edm::Int64), typing: Typing::Declared };
     let level = Level { select, types, fields: vec![field], children: Vec::new(), key: Vec::new() };
     single(query, level, Answer::Count, owner(query, context))
 }
@@ -329,23 +326,11 @@ impl Planner<'_> {
     }
 
     /// Puts the joins of the open scope before nothing else: the statement is complete.
-    fn finish(&mut self, mut select: Select, columns: Vec<Expr>) -> Select {
+    pub(super) fn finish(&mut self, mut select: Select, columns: Vec<Expr>) -> Select {
         // What the path joined comes first: the scope's joins may hang on it.
         select.joins.extend(self.close_scope());
         select.columns = columns;
         select
-    }
-
-    /// A page in an order of the client's own is chosen by row keys, and its rows are looked up afterwards: an index can
-    /// then answer the choice alone, and what is sorted are keys, not whole rows with all that is joined to them.
-    fn look_up(&mut self, entity: &'static Entity, chosen: Select, place: Place) -> (Select, Place) {
-        let chosen = self.finish(chosen, vec![place.alias.col(entity.row)]);
-        let scope = self.open_scope();
-        let scan = self.scan(entity.table);
-        let place = Place { scope, alias: scan.alias(), entity: Some(entity) };
-        self.set_place(0, place);
-        let row = place.alias.col(entity.row);
-        (Select::from(From::Scan(scan)).filter(Expr::InSelect(Box::new(row), Box::new(chosen))), place)
     }
 
     /// The total order, with the type of each key.

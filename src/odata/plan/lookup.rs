@@ -1,0 +1,67 @@
+//! Choosing a page's rows first and reading them afterwards.
+//!
+//! A page in an order of the client's own is chosen by row keys, and its rows are looked up then: an index can answer the
+//! choice alone, and what is sorted are keys, not whole rows with all that is joined to them. Where an index hands out the
+//! rows in their order already, that would only be a second walk.
+
+use super::super::bound::Query;
+use super::super::edm::Entity;
+use super::scope::{Place, Planner};
+use crate::sql::{Alias, Compare, Expr, From, Guard, Order, Select};
+
+impl Planner<'_> {
+    /// Of work logs alone: times of work items and budgets are sums, and an order by them would make the sums twice.
+    pub(super) fn pays_to_look_up(&self, query: &Query, chosen: &Select, order: &[Order]) -> bool {
+        let entity = query.resource.entity;
+        entity.ordered_by_row
+            && query.resource.hops.is_empty()
+            && chosen.limit.is_some()
+            && !self.comes_in_order(entity, chosen, order)
+    }
+
+    /// Whether the filter holds to one value a column within which an index is in this order.
+    fn comes_in_order(&self, entity: &'static Entity, chosen: &Select, order: &[Order]) -> bool {
+        let From::Scan(scan) = &chosen.from else { return false };
+        let Some(Expr::Column(of, first)) = order.first().map(|o| &o.by) else { return false };
+        let mut held = Vec::new();
+        for condition in &chosen.filter {
+            self.held(condition, scan.alias(), &mut held);
+        }
+        if let Guard::Where(condition) = scan.guard() {
+            self.held(condition, scan.alias(), &mut held);
+        }
+        *of == scan.alias() && entity.indexed.iter().any(|(within, by)| by == first && held.contains(within))
+    }
+
+    /// Columns of `scan` that a condition holds to one value, their own or one of the row that they lead to.
+    fn held(&self, condition: &Expr, scan: Alias, out: &mut Vec<&'static str>) {
+        match condition {
+            Expr::And(parts) => parts.iter().for_each(|part| self.held(part, scan, out)),
+            Expr::Compare(Compare::Eq, left, right) if matches!(**right, Expr::Bind(_)) => match **left {
+                Expr::Column(at, name) if at == scan => out.push(name),
+                Expr::Column(at, _) => {
+                    let join = self.joins().iter().find(|join| join.with.alias() == at);
+                    if let Some(Expr::Compare(Compare::Eq, from, _)) = join.map(|join| &join.on)
+                        && let Expr::Column(of, name) = **from
+                        && of == scan
+                    {
+                        out.push(name);
+                    }
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// The rows that `chosen` names, to be read.
+    pub(super) fn look_up(&mut self, entity: &'static Entity, chosen: Select, place: Place) -> (Select, Place) {
+        let chosen = self.finish(chosen, vec![place.alias.col(entity.row)]);
+        let scope = self.open_scope();
+        let scan = self.scan(entity.table);
+        let place = Place { scope, alias: scan.alias(), entity: Some(entity) };
+        self.set_place(0, place);
+        let row = place.alias.col(entity.row);
+        (Select::from(From::Scan(scan)).filter(Expr::InSelect(Box::new(row), Box::new(chosen))), place)
+    }
+}
