@@ -155,7 +155,9 @@ fn children(level: &[Child], path: &str, show: &mut impl FnMut(&str, &Statement)
         if let Some(count) = child.count_statement(parents()) {
             show(&format!("count of {path}"), &count);
         }
-        show(&format!("rows of {path}"), &child.statement(parents()));
+        if child.has_members() {
+            show(&format!("rows of {path}"), &child.statement(parents()));
+        }
         children(&child.level.children, &format!("{path}/"), show);
     }
 }

@@ -134,6 +134,8 @@ pub struct OData {
     /// Tables of one statement; SQLite refuses more than 64.
     pub max_joins: usize,
     pub max_levels: u64,
+    /// Expanded navigations of one request, those of every level of `$levels` counted.
+    pub max_expansions: usize,
 }
 
 impl Default for OData {
@@ -155,6 +157,7 @@ impl Default for OData {
             max_columns: 1_000,
             max_joins: 60,
             max_levels: 10,
+            max_expansions: 200,
         }
     }
 }

@@ -111,6 +111,7 @@ pub fn limits(knobs: &config::OData) -> Limits {
         columns: knobs.max_columns,
         joins: knobs.max_joins,
         levels: knobs.max_levels,
+        expansions: knobs.max_expansions,
     }
 }
 

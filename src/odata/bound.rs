@@ -25,14 +25,20 @@ pub struct Resource {
     pub set: &'static Set,
     /// The key and the navigations followed from it, in order; empty for the whole set.
     pub hops: Vec<Hop>,
+    /// `/$filter(…)` segments behind the last hop: which members of the collection are meant.
+    pub filters: Vec<Expr>,
     pub target: Target,
+    /// Whether `/$ref` ends the path: references to the entities are asked for.
+    pub reference: bool,
     /// The type that `Target` is about: of the rows, the entity, or the owner of the property.
     pub entity: &'static Entity,
 }
 
 /// One step of the path: an entity by key, perhaps with a navigation from it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Hop {
+    /// `/$filter(…)` segments before the key: the entity must be among these.
+    pub filters: Vec<Expr>,
     /// Predicate over the entity so far: its key equals these values. Absent after a to-one navigation.
     pub key: Option<Vec<(&'static Prop, Expr)>>,
     pub nav: Option<&'static Nav>,
@@ -71,8 +77,31 @@ pub struct Options {
     pub skip: Option<u64>,
     pub count: bool,
     pub output: Output,
-    /// Where an expand item stands in the decoded `$expand`: the text that a nested next link repeats.
+    /// Of an expand item alone.
+    pub expansion: Expansion,
+}
+
+/// What an expand item says besides the options of its members.
+#[derive(Clone, Debug, Default)]
+pub struct Expansion {
+    /// Where the item stands in the decoded `$expand`: the text that a nested next link repeats.
     pub span: std::ops::Range<usize>,
+    pub form: Form,
+    /// Levels of `$levels` that follow below this one.
+    pub below: u64,
+    /// `$levels=max`: an entity that is in the chain above already is only referred to, so that cycles end.
+    pub cut: bool,
+}
+
+/// How the members of an expanded navigation are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    #[default]
+    Entities,
+    /// `Nav/$ref`
+    References,
+    /// `Nav/$count`: their number alone.
+    Count,
 }
 
 /// What is written of each row, in order: `$select` and `$expand` put together.
@@ -90,10 +119,10 @@ pub enum OutputItem {
     Prop(&'static Prop),
     Dynamic(Field),
     Complex(&'static Complex, Output),
-    /// An expanded to-one navigation.
+    /// An expanded to-one navigation, joined to the row.
     One(&'static Nav, Output),
-    /// An expanded collection.
-    Many(&'static Nav, Box<Options>),
+    /// An expanded navigation that a statement of its own reads: a collection, references, levels of a hierarchy.
+    Apart(&'static Nav, Box<Options>),
     /// A property that `$compute` made, over the row of this variable.
     Computed {
         name: Arc<str>,

@@ -27,6 +27,8 @@ pub struct Limits {
     pub joins: usize,
     /// `odata.max_levels`
     pub levels: u64,
+    /// `odata.max_expansions`: expanded navigations of one request, those of every level of `$levels` counted.
+    pub expansions: usize,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             columns: 1_000,
             joins: 60,
             levels: 10,
+            expansions: 200,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::bound::{Leaf, Resource, Step, Target};
+use super::bound::{Form, Leaf, Resource, Step, Target};
 use super::plan::Child;
 use super::url::Pair;
 
@@ -59,19 +59,37 @@ impl Address {
         format!("{}{}?{query}{and}$skiptoken={token}", self.root, self.path)
     }
 
+    /// An address below the service root.
+    pub fn of(&self, path: &str) -> String {
+        format!("{}{path}", self.root)
+    }
+
+    /// The address of the resource without its options, and of the entity where a reference to it is asked for.
+    pub fn resource(&self) -> String {
+        let path = self.path.strip_suffix("/$ref").or_else(|| self.path.strip_suffix("/%24ref")).unwrap_or(&self.path);
+        self.of(path)
+    }
+
     /// The rows of an expanded collection from `skip` on: the item's own options as those of a request.
-    pub fn nested(&self, path: &str, child: &Child, skip: u64) -> String {
+    pub fn nested(&self, address: &str, child: &Child, skip: u64) -> String {
         let expand = self.options.iter().find(|(name, _)| is(name, "expand")).map_or("", |(_, value)| value);
-        let item: String = expand.chars().skip(child.span.start).take(child.span.len()).collect();
+        let expansion = &child.expansion;
+        let item: String = expand.chars().skip(expansion.span.start).take(expansion.span.len()).collect();
         let inside = item.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map_or("", |(inside, _)| inside);
         let mut query = Vec::new();
+        let mut deeper = below(child, &item, inside);
         for option in split_outside(inside) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
-            if is(name.trim(), "skip") || is(name.trim(), "top") || is(name.trim(), "count") {
-                continue;
+            match name.trim() {
+                name if ["skip", "top", "count", "levels"].iter().any(|left_out| is(name, left_out)) => {}
+                name if is(name, "expand") => {
+                    let items = deeper.take().map_or_else(|| value.to_owned(), |level| format!("{value},{level}"));
+                    query.push(pair(name, &items));
+                }
+                name => query.push(pair(name, value)),
             }
-            query.push(pair(name.trim(), value));
         }
+        query.extend(deeper.map(|level| pair("$expand", &level)));
         if let Some(top) = child.top {
             query.push(format!("$top={}", top.saturating_sub(child.limit)));
         }
@@ -79,13 +97,30 @@ impl Address {
         let custom = self.options.iter().filter(|(name, _)| !name.starts_with('$') && !is_system(name));
         query.extend(custom.map(|(name, value)| pair(name, value)));
         query.push(format!("$skip={skip}"));
-        format!("{}{path}?{}", self.root, query.join("&"))
+        let reference = if expansion.form == Form::References { "/$ref" } else { "" };
+        format!("{address}{reference}?{}", query.join("&"))
     }
 
     /// The set as the request wrote it.
     pub fn set(&self) -> &str {
         self.path.split(['/', '(']).next().unwrap_or_default()
     }
+}
+
+/// The `$expand` item that goes on with the levels below a page of members.
+fn below(child: &Child, item: &str, inside: &str) -> Option<String> {
+    let levels = child.expansion.below;
+    if levels == 0 {
+        return None;
+    }
+    if item.trim_start().starts_with('*') {
+        return Some(format!("*($levels={levels})"));
+    }
+    let mut options: Vec<&str> = split_outside(inside);
+    options.retain(|option| !is(option.split('=').next().unwrap_or("").trim(), "levels"));
+    let levels = format!("$levels={levels}");
+    options.push(&levels);
+    Some(format!("{}({})", child.nav.name, options.join(";")))
 }
 
 /// The options as a query string, but for the skip token.
@@ -103,9 +138,22 @@ fn is(name: &str, option: &str) -> bool {
 }
 
 fn is_system(name: &str) -> bool {
-    const SYSTEM: [&str; 11] =
-        ["filter", "select", "expand", "orderby", "top", "skip", "count", "apply", "search", "compute", "skiptoken"];
-    SYSTEM.iter().any(|known| is(name, known)) || is(name, "format")
+    const SYSTEM: [&str; 13] = [
+        "filter",
+        "select",
+        "expand",
+        "orderby",
+        "top",
+        "skip",
+        "count",
+        "apply",
+        "search",
+        "compute",
+        "skiptoken",
+        "format",
+        "id",
+    ];
+    SYSTEM.iter().any(|known| is(name, known))
 }
 
 /// Splits at semicolons outside quotes and parentheses.

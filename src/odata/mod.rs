@@ -5,6 +5,7 @@ pub mod bound;
 pub mod csdl;
 pub mod edm;
 pub mod encode;
+mod entity_id;
 pub mod error;
 pub mod functions;
 pub mod lex;

@@ -4,7 +4,7 @@
 //! holes, each child statement runs once for all parents, and its rows fill the holes (OD-53): what is held is bounded by
 //! the page sizes. A failure after the first chunk has left aborts the body (OD-155).
 
-use std::collections::HashMap;
+mod expand;
 
 use super::edm::Entity;
 use super::encode::Encoder;
@@ -13,8 +13,8 @@ use super::encode::text;
 use super::error::{Code, ODataError};
 use super::plan::{Answer, Child, Level, Plan};
 use crate::db::{Conn, DbError, Failure, Fields, Sink, Visit};
-use crate::sql::value::Items;
-use crate::sql::{Cell, Day, Guid, Instant, List, Type, Value};
+use crate::sql::{Cell, Day, Guid, Instant, Type, Value};
+use expand::{Chain, Written};
 
 /// Why a run ended early.
 #[derive(Debug)]
@@ -65,7 +65,13 @@ pub trait Links {
     /// The address of the page after the row with these order values; `left` is what remains of `$top` (OD-110).
     fn next(&self, after: &[Value], left: Option<u64>) -> Result<String, ODataError>;
 
-    /// The address of an expanded collection's rows after `skip` (OD-55). `owner` is the parent's key in parentheses.
+    /// Where the resource itself is found, without `/$ref`.
+    fn resource(&self) -> String;
+
+    /// The address of what is reached from an entity over `path`. `key` is its key in parentheses.
+    fn related(&self, owner: &'static Entity, key: &str, path: &str) -> String;
+
+    /// The address of an expanded collection's rows after `skip` (OD-55).
     fn nested(&self, owner: &'static Entity, key: &str, path: &str, child: &Child, skip: u64) -> String;
 
     /// The name of the set that holds the type.
@@ -162,7 +168,14 @@ impl Run<'_> {
         let Some(sink) = sink else { return Ok(written) };
         if !plan.level.children.is_empty() {
             let filled = self.children(&plan.level.children, &holes, conn)?;
-            self.assemble(plan.entity, &plan.level.children, &text, &holes, 0..text.len(), &filled, sink)?;
+            let written = Written {
+                owner: plan.entity,
+                children: &plan.level.children,
+                text: &text,
+                holes: &holes,
+                filled: &filled,
+            };
+            self.assemble(written, 0..text.len(), &mut Chain::new(), sink)?;
         }
         sink.buffer().push(b']');
         if more {
@@ -209,7 +222,9 @@ impl Run<'_> {
     fn steps(&self, level: &Level, entity: &'static Entity, derived: bool) -> Steps {
         let navigations =
             if self.style.metadata == json::Metadata::Full { self.links.navigations(entity) } else { Vec::new() };
-        let identity = Identity { entity, set: self.links.set(entity), navigations: &navigations, derived };
+        let address = if level.reference { self.links.resource() } else { String::new() };
+        let set = self.links.set(entity);
+        let identity = Identity { entity, set, address: &address, navigations: &navigations, derived };
         Steps::compile(level, identity, self.style)
     }
 
@@ -228,7 +243,9 @@ impl Run<'_> {
             hole.offset -= 1;
         }
         let filled = self.children(&plan.level.children, &holes, conn)?;
-        self.assemble(plan.entity, &plan.level.children, body, &holes, 0..body.len(), &filled, sink)?;
+        let written =
+            Written { owner: plan.entity, children: &plan.level.children, text: body, holes: &holes, filled: &filled };
+        self.assemble(written, 0..body.len(), &mut Chain::new(), sink)?;
         Ok(1)
     }
 
@@ -267,101 +284,6 @@ impl Run<'_> {
             text::integer(*n, sink.buffer());
         }
         Ok(1)
-    }
-
-    /// Runs each child once for all parents that have a hole for it.
-    fn children(&self, children: &[Child], holes: &[Hole], conn: &mut Conn) -> Result<Vec<Filled>, RunError> {
-        let mut all = Vec::with_capacity(children.len());
-        for (n, child) in children.iter().enumerate() {
-            let mut parents: Vec<i64> = holes.iter().filter(|h| h.child == n).filter_map(|h| h.key).collect();
-            parents.sort_unstable();
-            parents.dedup();
-            all.push(if parents.is_empty() { Filled::default() } else { self.child(child, parents, conn)? });
-        }
-        Ok(all)
-    }
-
-    fn child(&self, child: &Child, parents: Vec<i64>, conn: &mut Conn) -> Result<Filled, RunError> {
-        let parents = List::new(match child.nav.linked_by {
-            Type::Day => Items::Days(parents.into_iter().filter_map(|day| Some(Day(day.try_into().ok()?))).collect()),
-            _ => Items::Ints(parents),
-        });
-        let mut filled = Filled::default();
-        if let Some(count) = child.count_statement(parents.clone()) {
-            for row in conn.rows(&count, &count.types)? {
-                match row.as_slice() {
-                    [Value::Int64(parent), Value::Int64(n)] => filled.counts.insert(*parent, *n),
-                    [Value::Day(parent), Value::Int64(n)] => filled.counts.insert(parent.0.into(), *n),
-                    _ => None,
-                };
-            }
-        }
-        let steps = self.steps(&child.level, child.nav.target, false);
-        let mut members = Members { child, steps: &steps, style: self.style, filled: &mut filled };
-        conn.for_each(&child.statement(parents), &mut members)?;
-        filled.nested = self.children(&child.level.children, &filled.holes, conn)?;
-        Ok(filled)
-    }
-
-    /// Copies a range of a level's text, filling its holes.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one level, which its parent keeps apart")]
-    fn assemble(
-        &self,
-        owner: &'static Entity,
-        children: &[Child],
-        text: &[u8],
-        holes: &[Hole],
-        range: std::ops::Range<usize>,
-        filled: &[Filled],
-        sink: &mut Sink,
-    ) -> Result<(), RunError> {
-        let mut at = range.start;
-        let first = holes.partition_point(|h| h.offset < range.start);
-        for hole in holes[first..].iter().take_while(|h| h.offset <= range.end) {
-            sink.buffer().extend_from_slice(&text[at..hole.offset]);
-            at = hole.offset;
-            self.fill(owner, &children[hole.child], hole, &filled[hole.child], sink)?;
-            sink.checkpoint()?;
-        }
-        sink.buffer().extend_from_slice(&text[at..range.end]);
-        Ok(sink.checkpoint()?)
-    }
-
-    /// `"Nav@odata.count":2,"Nav":[…],"Nav@odata.nextLink":"…"`
-    fn fill(
-        &self,
-        owner: &'static Entity,
-        child: &Child,
-        hole: &Hole,
-        filled: &Filled,
-        sink: &mut Sink,
-    ) -> Result<(), RunError> {
-        let name = child.nav.name;
-        if child.is_counted() {
-            let n = hole.key.and_then(|key| filled.counts.get(&key)).copied().unwrap_or(0);
-            json::string(&format!("{name}{}", self.style.control("count")), sink.buffer());
-            sink.buffer().push(b':');
-            json::value(Cell::Int(n), super::edm::Edm::Int64, self.style, sink.buffer());
-            sink.buffer().push(b',');
-        }
-        json::string(name, sink.buffer());
-        sink.buffer().extend_from_slice(b":[");
-        let group = hole.key.and_then(|key| filled.groups.get(&key));
-        if let Some(group) = group {
-            let nested = &child.level.children;
-            let range = group.start..group.end;
-            self.assemble(child.nav.target, nested, &filled.text, &filled.holes, range, &filled.nested, sink)?;
-        }
-        sink.buffer().push(b']');
-        if group.is_some_and(|g| g.more) {
-            let skip = child.skipped().saturating_add(child.limit);
-            let next = self.links.nested(owner, &hole.owner, &hole.path, child, skip);
-            sink.buffer().push(b',');
-            json::string(&format!("{name}{}", self.style.control("nextLink")), sink.buffer());
-            sink.buffer().push(b':');
-            json::string(&next, sink.buffer());
-        }
-        Ok(())
     }
 }
 
@@ -456,57 +378,6 @@ impl Visit for Property<'_> {
                 self.null = self.text == b"null";
             }
         }
-        Ok(())
-    }
-}
-
-/// The rows of a child for all parents.
-#[derive(Default)]
-struct Filled {
-    text: Vec<u8>,
-    holes: Vec<Hole>,
-    groups: HashMap<i64, Group>,
-    counts: HashMap<i64, i64>,
-    nested: Vec<Filled>,
-}
-
-/// One parent's members within the text.
-struct Group {
-    start: usize,
-    end: usize,
-    rows: u64,
-    more: bool,
-}
-
-struct Members<'a> {
-    child: &'a Child,
-    steps: &'a Steps,
-    style: &'a Style,
-    filled: &'a mut Filled,
-}
-
-impl Visit for Members<'_> {
-    type Error = RunError;
-
-    fn row(&mut self, row: &impl Fields) -> Result<(), RunError> {
-        let parent = row.read(self.child.parent, self.child.nav.linked_by, |cell| match cell {
-            Cell::Int(n) => n,
-            Cell::Day(day) => day.0.into(),
-            _ => 0,
-        })?;
-        let filled = &mut *self.filled;
-        let here = filled.text.len();
-        let group = filled.groups.entry(parent).or_insert(Group { start: here, end: here, rows: 0, more: false });
-        if group.rows >= self.child.limit {
-            group.more = self.child.paged;
-            return Ok(());
-        }
-        if group.rows > 0 {
-            filled.text.push(b',');
-        }
-        self.steps.row(row, self.style, &mut filled.text, &mut filled.holes)?;
-        group.rows += 1;
-        group.end = filled.text.len();
         Ok(())
     }
 }

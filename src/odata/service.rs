@@ -10,6 +10,7 @@ use super::encode::csv::CsvEncoder;
 use super::encode::json::{Metadata, Style};
 use super::encode::xlsx::XlsxEncoder;
 use super::encode::{file_columns, ndjson::NdJsonEncoder};
+use super::entity_id;
 use super::error::{Code, ODataError, Result};
 use super::limits::Limits;
 use super::link::{self, Address};
@@ -83,10 +84,15 @@ pub struct Prepared {
 /// parse → bind → plan.
 pub fn prepare(request: &RawRequest, setup: &Setup) -> Result<Prepared> {
     let options = parse::request_options(request)?;
-    let syntax = parse::parse(request, setup.limits)?;
+    let mut syntax = parse::parse(request, setup.limits)?;
+    let entity = entity_id::resolve(&mut syntax, setup.root, setup.limits)?;
+    let path = entity.as_deref().unwrap_or(request.path);
     let environment = Environment { limits: setup.limits, now: setup.now };
     let query = bind::bind(&syntax, &setup.model, environment)?;
-    let address = Address::new(setup.root, request.path, options, setup.continuation);
+    if entity.is_some() {
+        entity_id::check(&query.resource)?;
+    }
+    let address = Address::new(setup.root, path, options, setup.continuation);
     let binding = format!("{}\n{}\n{}", setup.caller, setup.model.version.0, address.binding());
     let position = match &query.skiptoken {
         Some(token) => Some(setup.sealer.open(token, &binding, setup.now)?),
@@ -146,8 +152,13 @@ fn refuse_file(format: Format, plan: &Plan) -> Result<()> {
         let message = "A file is made of a collection. Ask for this address as JSON.";
         return Err(ODataError::new(Code::OptionNotApplicable, message).in_option("$format"));
     }
+    if plan.level.reference {
+        let message = "References are written as JSON. Leave $format out, or leave /$ref out.";
+        return Err(ODataError::new(Code::OptionNotApplicable, message).in_option("$format"));
+    }
     if has_collections(&plan.level.fields) {
-        let message = "An expanded collection does not fit into the rows of a file. Leave it out of $expand.";
+        let message = "An expanded collection, reference or hierarchy does not fit into the rows of a file. \
+                       Leave it out of $expand.";
         return Err(ODataError::new(Code::OptionNotApplicable, message).in_option("$expand"));
     }
     let columns = file_columns(&plan.level.fields);
@@ -163,7 +174,7 @@ fn refuse_file(format: Format, plan: &Plan) -> Result<()> {
 
 fn has_collections(fields: &[Field]) -> bool {
     fields.iter().any(|field| match field {
-        Field::Many { .. } => true,
+        Field::Apart { .. } => true,
         Field::Object { fields, .. } => has_collections(fields),
         Field::Value { .. } => false,
     })
@@ -203,6 +214,10 @@ fn context_url(setup: &Setup, query: &Query, plan: &Plan) -> String {
     let root = setup.root;
     let list = if setup.payload_401 { &plan.context.1 } else { &plan.context.0 };
     let list = if list.is_empty() { String::new() } else { format!("({list})") };
+    if resource.reference {
+        let of = if matches!(resource.target, Target::Entity) { "$ref" } else { "Collection($ref)" };
+        return format!("{root}$metadata#{of}");
+    }
     let set = match resource.hops.iter().rev().find_map(|hop| hop.nav) {
         None => resource.set.name.to_owned(),
         Some(nav) => match nav.set.or_else(|| setup.model.set_of(nav.target).map(|s| s.name)) {
@@ -285,9 +300,17 @@ impl Links for RequestLinks {
         Ok(self.address.next(&token))
     }
 
-    fn nested(&self, owner: &'static Entity, key: &str, path: &str, child: &Child, skip: u64) -> String {
+    fn resource(&self) -> String {
+        self.address.resource()
+    }
+
+    fn related(&self, owner: &'static Entity, key: &str, path: &str) -> String {
         let set = self.set(owner).unwrap_or_else(|| self.address.set());
-        self.address.nested(&format!("{set}{key}{path}"), child, skip)
+        self.address.of(&format!("{set}{key}{path}"))
+    }
+
+    fn nested(&self, owner: &'static Entity, key: &str, path: &str, child: &Child, skip: u64) -> String {
+        self.address.nested(&self.related(owner, key, path), child, skip)
     }
 
     fn set(&self, entity: &'static Entity) -> Option<&str> {

@@ -38,6 +38,8 @@ pub enum Segment {
     Query,
     /// `/$filter(expr)`
     Filter(Expr),
+    /// A key in parentheses right behind `$filter(expr)`.
+    Key(Vec<KeyPart>),
     Each,
     Batch,
     All,

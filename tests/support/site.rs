@@ -4,6 +4,27 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
+/// A site of one administrator (`ada@example.com`) and these items, each with its parent.
+pub fn items(name: &str, parents: impl IntoIterator<Item = (usize, Option<usize>)>) -> PathBuf {
+    let item = |(id, parent): (usize, Option<usize>)| {
+        json!({
+            "id": id, "parentId": parent, "project": "P", "type": "Task", "state": "New", "title": format!("Item {id}"),
+            "areaPath": "P", "iterationPath": "P", "fields": {},
+        })
+    };
+    let items: Vec<Value> = parents.into_iter().map(item).collect();
+    let ada = json!({
+        "id": "00000000-0000-4000-8000-000000000001", "name": "Ada", "uniqueName": "ada@example.com",
+        "email": "ada@example.com", "role": "Administrator",
+    });
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
+    let site = json!({"users": [ada], "workItems": items});
+    fs::write(&file, site.to_string()).expect("a file of items");
+    file
+}
+
 /// A site of one administrator (`ada@example.com`), some items and this many logs: the first is number `from`. Log *n* has
 /// `n` seconds, an id that ends with it, and a moment of its own.
 pub fn logs(name: &str, from: usize, count: usize, with_people: bool) -> PathBuf {

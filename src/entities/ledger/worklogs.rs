@@ -44,6 +44,7 @@ pub static WORKLOG: Entity = entity("Worklog")
             .constraint("WorkItemId", "WorkItemId")
             .doc("What was worked on."),
         one("WorkedOn", &DATE, ("work_date", "day"))
+            .by_day()
             .required()
             .bound_to("Dates")
             .partner("Worklogs")

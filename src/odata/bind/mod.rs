@@ -3,6 +3,7 @@
 mod apply;
 mod call;
 mod compute;
+mod expand;
 mod expr;
 mod number;
 mod output;
@@ -14,7 +15,7 @@ mod select;
 
 use std::sync::Arc;
 
-use super::bound::{Computed, Derived, Expr, Options, OrderItem, Query, Resource, Shape, Target, Var};
+use super::bound::{Computed, Derived, Expr, Options, OrderItem, Output, Query, Resource, Shape, Target, Var};
 use super::edm::{Edm, Entity, Model};
 use super::error::{Code, ODataError, Result};
 use super::lex::clipped;
@@ -36,10 +37,17 @@ pub struct Environment<'a> {
 pub fn bind(request: &syntax::Request, model: &Model, environment: Environment) -> Result<Query> {
     schema_version(&request.options, model)?;
     refuse_absent(&request.options)?;
+    if request.options.id.is_some() {
+        let message = "$id says which entity `$entity` stands for. Leave it out of other addresses.";
+        return Err(ODataError::new(Code::OptionNotApplicable, message).in_option("$id"));
+    }
     let mut binder = Binder::new(model, environment, &request.options.aliases);
     let resource = binder.resource(&request.path)?;
     let params = binder.parameters(&request.options.custom)?;
     let options = match resource.target {
+        Target::Collection | Target::Entity if resource.reference => {
+            binder.reference_options(&resource, &request.options)?
+        }
         Target::Collection => binder.options(resource.entity, &request.options)?,
         Target::Count => binder.count_options(&resource, &request.options)?,
         Target::Entity => binder.entity_options(&resource, &request.options)?,
@@ -83,10 +91,8 @@ pub fn bind_filter(
 fn refuse_absent(options: &syntax::Options) -> Result<()> {
     let absent = [
         ("$search", options.search.is_some()),
-        ("$levels", options.levels.is_some()),
         ("$deltatoken", options.deltatoken.is_some()),
         ("$index", options.index.is_some()),
-        ("$id", options.id.is_some()),
     ];
     match absent.iter().find(|(_, given)| *given) {
         Some((name, _)) => Err(ODataError::not_implemented(name).in_option(name)),
@@ -132,6 +138,8 @@ pub(super) struct Binder<'a> {
     next_var: Var,
     /// Depth of nested `$expand`, where `$it` is out of reach.
     nesting: usize,
+    /// Navigations expanded so far, those of every level of `$levels` counted.
+    expansions: usize,
 }
 
 #[derive(Clone)]
@@ -162,6 +170,7 @@ impl<'a> Binder<'a> {
             lambdas: Vec::new(),
             next_var: 0,
             nesting: 0,
+            expansions: 0,
         }
     }
 
@@ -204,7 +213,16 @@ impl<'a> Binder<'a> {
         let orderby = self.orderby(options)?;
         let output = self.output(options)?;
         let count = options.count.unwrap_or(false);
-        Ok(Options { apply, filter, orderby, top: options.top, skip: options.skip, count, output, span: 0..0 })
+        Ok(Options {
+            apply,
+            filter,
+            orderby,
+            top: options.top,
+            skip: options.skip,
+            count,
+            output,
+            ..Options::default()
+        })
     }
 
     fn orderby(&mut self, options: &syntax::Options) -> Result<Vec<OrderItem>> {
@@ -231,6 +249,27 @@ impl<'a> Binder<'a> {
             ..syntax::Options::default()
         };
         self.options(resource.entity, &counted)
+    }
+
+    /// `/$ref`: which references there are, and in what order; nothing else of the entities is written.
+    fn reference_options(&mut self, resource: &Resource, options: &syntax::Options) -> Result<Options> {
+        for (name, given) in [
+            ("$select", options.select.is_some()),
+            ("$expand", options.expand.is_some()),
+            ("$apply", options.apply.is_some()),
+        ] {
+            if given {
+                let message =
+                    format!("{name} has no place at /$ref: only references are written. Leave out one of them.");
+                return Err(ODataError::new(Code::OptionNotApplicable, message).in_option(name));
+            }
+        }
+        if matches!(resource.target, Target::Entity) {
+            only_select(options)?;
+        }
+        let given = syntax::Options { select: Some(Vec::new()), ..options.clone() };
+        let bound = self.options(resource.entity, &given)?;
+        Ok(Options { output: Output::default(), ..bound })
     }
 
     fn entity_options(&mut self, resource: &Resource, options: &syntax::Options) -> Result<Options> {

@@ -1,9 +1,9 @@
-//! `$expand` → what is written of a row beside its own members (OD-52), and the context URL's list for it (OD-75).
+//! What is written of a row: `select` and `expand` put together, and what `$apply` has left (OD-50, OD-94).
 
-use super::super::bound::{Derived, DerivedField, DerivedKind, Options, Output, OutputItem, Shape};
-use super::super::edm::{Member, Nav, Structured};
+use super::super::bound::{Derived, DerivedField, DerivedKind, Output, OutputItem, Shape};
+use super::super::edm::{Nav, Structured};
 use super::super::error::{Code, ODataError, Result};
-use super::super::syntax::{self, ExpandItem, ExpandPath, ExpandSuffix};
+use super::super::syntax::{self, ExpandItem, ExpandPath};
 use super::compute::refuse_members;
 use super::select::{Asked, refuse_options};
 use super::{Binder, Row};
@@ -25,99 +25,8 @@ impl Binder<'_> {
         Ok(output)
     }
 
-    pub(super) fn expand(
-        &mut self,
-        of: Structured,
-        items: &[ExpandItem],
-        narrowed: bool,
-        output: &mut Output,
-    ) -> Result<()> {
-        let limit = self.environment.limits.expand_breadth;
-        if items.len() > limit {
-            let message = format!("An $expand may have {limit} items (odata.max_expand_breadth).");
-            return Err(ODataError::new(Code::QueryTooComplex, message));
-        }
-        let mut seen: Vec<&'static str> = Vec::new();
-        for item in items {
-            let nav = self.expanded_navigation(of, item)?;
-            if seen.contains(&nav.name) {
-                let message = format!("{} is expanded twice.", nav.name);
-                return Err(ODataError::new(Code::DuplicateOption, message).at(item.span.start));
-            }
-            seen.push(nav.name);
-            let (bound, inner, inner_401) = self.expand_item(nav, item)?;
-            drop_entry(&mut output.context_401, nav.name);
-            drop_entry(&mut output.context, nav.name);
-            join(&mut output.context_401, &format!("{}({inner_401})", nav.name));
-            // 4.0: never empty parentheses, and nothing at all where nothing is selected.
-            if !inner.is_empty() {
-                join(&mut output.context, &format!("{}({inner})", nav.name));
-            } else if narrowed {
-                join(&mut output.context, nav.name);
-            }
-            output.items.push(bound);
-        }
-        Ok(())
-    }
-
-    fn expanded_navigation(&self, of: Structured, item: &ExpandItem) -> Result<&'static Nav> {
-        let position = item.span.start;
-        match item.suffix {
-            ExpandSuffix::None => {}
-            ExpandSuffix::Ref => return Err(ODataError::not_implemented("$ref in $expand").at(position)),
-            ExpandSuffix::Count => return Err(ODataError::not_implemented("$count in $expand").at(position)),
-        }
-        let names = match &item.path {
-            ExpandPath::Star => return Err(ODataError::not_implemented("$expand=*").at(position)),
-            ExpandPath::Names(names) => names,
-        };
-        let [name] = names.as_slice() else {
-            return Err(ODataError::not_implemented("A path in $expand").at(position));
-        };
-        match self.model.member(of, &name.text) {
-            Some(Member::Nav(nav)) => Ok(nav),
-            Some(_) => {
-                let message = format!("{} is not a navigation property: it is part of the row already.", name.text);
-                Err(ODataError::new(Code::OptionNotApplicable, message).at(position))
-            }
-            None => {
-                let known = self.model.navs(of).map(|n| n.name.to_owned());
-                Err(self.unknown(name, known, of.name()))
-            }
-        }
-    }
-
-    fn expand_item(&mut self, nav: &'static Nav, item: &ExpandItem) -> Result<(OutputItem, String, String)> {
-        let absent = [
-            ("$apply", item.options.apply.is_some()),
-            ("$search", item.options.search.is_some()),
-            ("$levels", item.options.levels.is_some()),
-        ];
-        if let Some((name, _)) = absent.iter().find(|(_, given)| *given) {
-            let error = ODataError::not_implemented(format!("{name} inside $expand"));
-            return Err(error.in_option(name).at(item.span.start));
-        }
-        self.nesting += 1;
-        let bound = if nav.many { self.expand_many(nav, item) } else { self.expand_one(nav, item) };
-        self.nesting -= 1;
-        bound
-    }
-
-    fn expand_many(&mut self, nav: &'static Nav, item: &ExpandItem) -> Result<(OutputItem, String, String)> {
-        let options = self.options(nav.target, &item.options)?;
-        let context = (options.output.context.clone(), options.output.context_401.clone());
-        let options = Options { span: item.span.clone(), ..options };
-        Ok((OutputItem::Many(nav, Box::new(options)), context.0, context.1))
-    }
-
-    fn expand_one(&mut self, nav: &'static Nav, item: &ExpandItem) -> Result<(OutputItem, String, String)> {
-        let output = self.single_output(nav, &item.options)?;
-        let context = (output.context.clone(), output.context_401.clone());
-        Ok((OutputItem::One(nav, output), context.0, context.1))
-    }
-
     /// What is written of the one entity behind a navigation, which is a row of its own.
-    fn single_output(&mut self, nav: &'static Nav, options: &syntax::Options) -> Result<Output> {
+    pub(super) fn single_output(&mut self, nav: &'static Nav, options: &syntax::Options) -> Result<Output> {
         refuse_options(options, nav.name)?;
         let var = self.fresh();
         self.rows.push(Row::new(var, Shape::Entity(nav.target)));
@@ -180,21 +89,6 @@ impl Binder<'_> {
     }
 }
 
-/// Takes a selected navigation out of a context list: its expansion is listed instead.
-fn drop_entry(list: &mut String, name: &str) {
-    if list.split(',').any(|entry| entry == name) {
-        *list = list.split(',').filter(|entry| *entry != name).collect::<Vec<_>>().join(",");
-    }
-}
-
-/// Appends an expanded navigation to a context list (OD-75).
-fn join(list: &mut String, entry: &str) {
-    if !list.is_empty() {
-        list.push(',');
-    }
-    list.push_str(entry);
-}
-
 fn derived_item(field: &DerivedField) -> OutputItem {
     match &field.kind {
         DerivedKind::Value { column, ty, source, .. } => {
@@ -222,13 +116,13 @@ fn listed(field: &DerivedField) -> String {
     }
 }
 
+/// Columns of the statement; what stands apart has one of its own.
 fn count(output: &Output) -> usize {
     output
         .items
         .iter()
         .map(|item| match item {
             OutputItem::Complex(_, inner) | OutputItem::One(_, inner) => count(inner),
-            OutputItem::Many(_, options) => count(&options.output),
             OutputItem::Object { items, .. } => items.len(),
             OutputItem::Grouped { output, .. } => count(output),
             _ => 1,

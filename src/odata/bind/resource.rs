@@ -1,6 +1,7 @@
-//! Resource paths: sets, keys in parentheses or as segments, navigation, properties, `$value`, `$count` (OD-17, OD-18).
+//! Resource paths: sets, keys in parentheses or as segments, navigation, properties, `$value`, `$count`, `$ref`,
+//! `$filter(…)` (OD-17, OD-18, OD-20).
 
-use super::super::bound::{Hop, Leaf, Resource, Step, Target};
+use super::super::bound::{Expr, Hop, Leaf, Resource, Shape, Step, Target};
 use super::super::edm::{Entity, Member, Prop, Structured};
 use super::super::error::{Code, ODataError, Result};
 use super::super::parse;
@@ -13,7 +14,10 @@ struct Walk {
     hops: Vec<Hop>,
     /// Whether the walk stands at a collection.
     many: bool,
+    /// `$filter(…)` segments since the last hop.
+    filters: Vec<Expr>,
     target: Option<Target>,
+    reference: bool,
 }
 
 impl Binder<'_> {
@@ -31,7 +35,14 @@ impl Binder<'_> {
             let message = format!("There is no entity set {}.{hint}", name.text);
             return Err(ODataError::new(Code::ResourceNotFound, message).in_option(&name.text));
         };
-        let mut walk = Walk { entity: set.entity, hops: Vec::new(), many: true, target: None };
+        let mut walk = Walk {
+            entity: set.entity,
+            hops: Vec::new(),
+            many: true,
+            filters: Vec::new(),
+            target: None,
+            reference: false,
+        };
         if let Some(key) = key {
             self.key(&mut walk, key)?;
         }
@@ -39,7 +50,8 @@ impl Binder<'_> {
             self.segment(&mut walk, segment)?;
         }
         let target = walk.target.unwrap_or(if walk.many { Target::Collection } else { Target::Entity });
-        Ok(Resource { set, hops: walk.hops, target, entity: walk.entity })
+        let Walk { entity, hops, filters, reference, .. } = walk;
+        Ok(Resource { set, hops, filters, target, reference, entity })
     }
 
     fn segment(&mut self, walk: &mut Walk, segment: &Segment) -> Result<()> {
@@ -54,6 +66,26 @@ impl Binder<'_> {
                 self.inside_complex(walk, name)
             }
             (Segment::Query, None) => Ok(()),
+            (Segment::Ref, None) => {
+                walk.reference = true;
+                walk.target = Some(if walk.many { Target::Collection } else { Target::Entity });
+                Ok(())
+            }
+            (Segment::Query, Some(Target::Collection)) => Ok(()),
+            (Segment::Filter(condition), None) if walk.many => {
+                let var = self.enter(Shape::Entity(walk.entity));
+                let bound = self.condition(condition).map_err(|e| e.in_option("path"));
+                self.rows.pop();
+                self.next_var = var;
+                walk.filters.push(bound?);
+                Ok(())
+            }
+            (Segment::Filter(_), None) => {
+                let message =
+                    "/$filter(…) picks among the members of a collection, and this address is a single entity.";
+                Err(ODataError::new(Code::OptionNotApplicable, message).in_option("path"))
+            }
+            (Segment::Key(key), None) if walk.many => self.key(walk, key),
             (Segment::Count, None) if walk.many => {
                 walk.target = Some(Target::Count);
                 Ok(())
@@ -112,7 +144,8 @@ impl Binder<'_> {
             }
             values.push((prop, promote::to(value, prop.ty).map_err(|_| wrong())?));
         }
-        walk.hops.push(Hop { key: Some(values), nav: None });
+        let filters = std::mem::take(&mut walk.filters);
+        walk.hops.push(Hop { filters, key: Some(values), nav: None });
         walk.many = false;
         Ok(())
     }
@@ -130,7 +163,7 @@ impl Binder<'_> {
             Member::Nav(nav) => {
                 match walk.hops.last_mut() {
                     Some(hop) if hop.nav.is_none() => hop.nav = Some(nav),
-                    _ => walk.hops.push(Hop { key: None, nav: Some(nav) }),
+                    _ => walk.hops.push(Hop { nav: Some(nav), ..Hop::default() }),
                 }
                 walk.entity = nav.target;
                 walk.many = nav.many;
@@ -171,8 +204,6 @@ fn example(prop: &Prop) -> &'static str {
 
 fn unsupported(segment: &Segment) -> ODataError {
     let what = match segment {
-        Segment::Ref => "/$ref",
-        Segment::Filter(_) => "/$filter(…)",
         Segment::Each => "/$each",
         Segment::Batch => "$batch",
         Segment::All => "$all",
@@ -180,6 +211,9 @@ fn unsupported(segment: &Segment) -> ODataError {
         Segment::Crossjoin(_) => "$crossjoin",
         Segment::Value
         | Segment::Count
+        | Segment::Ref
+        | Segment::Filter(_)
+        | Segment::Key(_)
         | Segment::Query
         | Segment::Metadata
         | Segment::Name(_)

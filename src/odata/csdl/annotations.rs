@@ -131,7 +131,9 @@ fn expanding(set: &Set, limits: &Limits) -> Value {
     if set.entity.navs.is_empty() {
         return record("Expandable", false);
     }
-    let levels = i64::try_from(limits.expand_depth).unwrap_or(i64::MAX);
+    // What `$expand` within `$expand` and `$levels` both hold.
+    let nested = u64::try_from(limits.expand_depth).unwrap_or(u64::MAX);
+    let levels = i64::try_from(nested.min(limits.levels)).unwrap_or(i64::MAX);
     Value::Record(vec![("Expandable", Value::Bool(true)), ("MaxLevels", Value::Int(levels))])
 }
 

@@ -1,7 +1,7 @@
 //! Rows as OData JSON 4.0 and 4.01 (OD-70 to OD-75).
 //!
-//! A level's members are compiled once into [`Steps`]: names and punctuation as ready bytes, values as columns, expanded
-//! collections as holes to be filled when the children are read. No value tree is built.
+//! A level's members are compiled once into [`Steps`]: names and punctuation as ready bytes, values as columns, expansions
+//! with a statement of their own as holes to be filled when the children are read. No value tree is built.
 
 use super::super::edm::{Edm, Entity};
 use super::super::plan::{Field, Level, ObjectOf, Slot, Typing};
@@ -49,6 +49,8 @@ pub struct Steps {
     steps: Vec<Step>,
     /// The key of the level's rows, for the links of their collections.
     key: Vec<(usize, Edm)>,
+    /// The column of the row key, where cycles are cut.
+    row: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -79,13 +81,15 @@ enum Step {
     Key(Vec<(usize, Edm)>),
 }
 
-/// A collection still to be written at `offset` of its row's text.
+/// An expansion still to be written at `offset` of its row's text.
 #[derive(Debug)]
 pub struct Hole {
     pub offset: usize,
     pub child: usize,
     /// The parent's key; none where the row that would be the parent is absent.
     pub key: Option<i64>,
+    /// The row key of the row that has the hole, where cycles are cut.
+    pub row: Option<i64>,
     /// The parent's address behind its set: `(42)/Parent`, for a next link.
     pub owner: String,
     /// The navigation path from that address.
@@ -98,6 +102,8 @@ pub struct Identity<'a> {
     pub entity: &'static Entity,
     /// The set's name, if there is one to link to.
     pub set: Option<&'a str>,
+    /// Where the row itself is found, for a reference to it where no set holds its type.
+    pub address: &'a str,
     /// Names of the navigations, for `metadata=full`.
     pub navigations: &'a [&'static str],
     pub derived: bool,
@@ -107,9 +113,13 @@ impl Steps {
     /// Compiles `{…}` for the rows of a level.
     pub fn compile(level: &Level, identity: Identity, style: &Style) -> Steps {
         let mut compiler = Compiler { level, style, steps: Vec::new(), text: Vec::new() };
-        compiler.object(&level.fields, "", |compiler, first| compiler.identity(identity, first));
+        if level.reference {
+            compiler.reference(identity);
+        } else {
+            compiler.object(&level.fields, "", |compiler, first| compiler.identity(identity, first));
+        }
         compiler.cut();
-        Steps { steps: compiler.steps, key: level.key.clone() }
+        Steps { steps: compiler.steps, key: level.key.clone(), row: level.row }
     }
 
     /// Compiles the value of a single property.
@@ -122,10 +132,10 @@ impl Steps {
                 compiler.object(fields, "", |_, _| {});
                 compiler.close(open);
             }
-            Some(Field::Many { .. }) | None => {}
+            Some(Field::Apart { .. }) | None => {}
         }
         compiler.cut();
-        Steps { steps: compiler.steps, key: level.key.clone() }
+        Steps { steps: compiler.steps, key: level.key.clone(), row: level.row }
     }
 
     /// Writes one row; collections leave holes.
@@ -173,16 +183,28 @@ impl Steps {
                         _ => None,
                     })?;
                     if owner.is_none() {
-                        let mut text = Vec::new();
-                        key(row, &self.key, &mut text)?;
-                        owner = Some(String::from_utf8_lossy(&text).into_owned());
+                        owner = Some(self.key(row)?);
                     }
-                    let owner = owner.clone().unwrap_or_default();
-                    holes.push(Hole { offset: out.len(), child: *child, key: parent, owner, path: path.clone() });
+                    let (owner, own) = (owner.clone().unwrap_or_default(), self.row_key(row)?);
+                    let path = path.clone();
+                    holes.push(Hole { offset: out.len(), child: *child, key: parent, row: own, owner, path });
                 }
             }
         }
         Ok(())
+    }
+
+    /// The key of a row as it stands in a URL: `(42)`.
+    pub fn key(&self, row: &impl Fields) -> Result<String, DbError> {
+        let mut text = Vec::new();
+        key(row, &self.key, &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// The row key, where cycles are cut.
+    pub fn row_key(&self, row: &impl Fields) -> Result<Option<i64>, DbError> {
+        let Some(column) = self.row else { return Ok(None) };
+        row.read(column, Type::Int64, |cell| if let Cell::Int(n) = cell { Some(n) } else { None })
     }
 }
 
@@ -259,6 +281,20 @@ impl Compiler<'_> {
         }
     }
 
+    /// A reference is its `@odata.id` and nothing else, so that it stays at any level of metadata (JSON Format §14).
+    fn reference(&mut self, identity: Identity) {
+        self.text.push(b'{');
+        self.control("id", &mut true);
+        match identity.set {
+            Some(set) => {
+                let root = self.style.root.clone();
+                self.link(&format!("{root}{set}"), "");
+            }
+            None => string(identity.address, &mut self.text),
+        }
+        self.text.push(b'}');
+    }
+
     fn link(&mut self, base: &str, rest: &str) {
         self.text.push(b'"');
         self.text.extend_from_slice(base.as_bytes());
@@ -295,14 +331,18 @@ impl Compiler<'_> {
                 compiler.object(fields, &path, |compiler, first| compiler.object_identity(*of, first));
                 compiler.close(open);
             }),
-            Field::Many { name, child, key } => self.member(None, first, |compiler, first| {
-                if !std::mem::replace(first, false) {
-                    compiler.text.push(b',');
-                }
-                compiler.cut();
-                let (sql, path) = (compiler.level.types[*key], format!("{path}/{name}"));
-                compiler.steps.push(Step::Hole { child: *child, key: *key, sql, path });
-            }),
+            Field::Apart { name, child, key } => {
+                // A single value is null where its key is.
+                let presence = self.level.children.get(*child).is_some_and(|c| !c.nav.many).then_some(*key);
+                self.member(presence, first, |compiler, first| {
+                    if !std::mem::replace(first, false) {
+                        compiler.text.push(b',');
+                    }
+                    compiler.cut();
+                    let (sql, path) = (compiler.level.types[*key], format!("{path}/{name}"));
+                    compiler.steps.push(Step::Hole { child: *child, key: *key, sql, path });
+                });
+            }
         }
     }
 

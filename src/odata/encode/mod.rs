@@ -51,7 +51,7 @@ fn gather(fields: &[Field], prefix: &str, presence: &[usize], out: &mut Vec<File
                 let around: Vec<usize> = presence.iter().copied().chain(*own).collect();
                 gather(fields, &format!("{prefix}{name}_"), &around, out);
             }
-            Field::Many { .. } => {}
+            Field::Apart { .. } => {}
         }
     }
 }

@@ -14,7 +14,8 @@ pub struct NdJsonEncoder {
 
 impl NdJsonEncoder {
     pub fn new(plan: &Plan, style: Style) -> NdJsonEncoder {
-        let identity = Identity { entity: plan.entity, set: None, navigations: &[], derived: plan.derived };
+        let identity =
+            Identity { entity: plan.entity, set: None, address: "", navigations: &[], derived: plan.derived };
         NdJsonEncoder { steps: Steps::compile(&plan.level, identity, &style), style }
     }
 }

@@ -55,6 +55,7 @@ pub(super) fn resource_path(raw: &str, limits: &Limits) -> Result<Path> {
             return Err(parser.lex.error_at(start, Code::SyntaxError, message).in_option("path"));
         }
         segments.push(segment);
+        segments.extend(parser.key_of_filter().map_err(|e| e.in_option("path"))?);
     }
     Ok(Path { segments })
 }
@@ -159,6 +160,10 @@ impl Parser<'_> {
                 self.expect(b'(', "`(` behind $filter")?;
                 let condition = self.bool_common_expr()?;
                 self.close()?;
+                // A key may follow: `key_of_filter`.
+                if self.lex.peek() == Some(b'(') {
+                    return Ok(Segment::Filter(condition));
+                }
                 Segment::Filter(condition)
             }
             "crossjoin" => Segment::Crossjoin(self.crossjoin()?),
@@ -170,6 +175,16 @@ impl Parser<'_> {
         };
         self.end_of_segment()?;
         Ok(segment)
+    }
+
+    /// `(42)` behind `$filter(…)`: all that a segment leaves unread.
+    fn key_of_filter(&mut self) -> Result<Option<Segment>> {
+        if self.lex.at_end() {
+            return Ok(None);
+        }
+        let key = self.key_predicate()?;
+        self.end_of_segment()?;
+        Ok(Some(Segment::Key(key)))
     }
 
     fn end_of_segment(&mut self) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::bound::{Options, Output, OutputItem, Step};
+use super::super::bound::{Form, Options, Output, OutputItem, Step};
 use super::super::edm::{Edm, Link, Nav, Value as Source};
 use super::query::Page;
 use super::scope::{Place, Planner};
@@ -85,14 +85,14 @@ impl Planner<'_> {
                 let fields = self.fields(there, inner, page, out);
                 Field::Object { name: Arc::from(nav.name), presence, fields, of: ObjectOf::Entity(nav.target) }
             }
-            OutputItem::Many(nav, options) => {
+            OutputItem::Apart(nav, options) => {
                 let from = match nav.link {
                     Link::Direct { from, .. } | Link::Via { from, .. } => from,
                 };
                 let key = out.columns.add(place.alias.col(from), nav.linked_by);
                 let child = self.child(nav, options, page);
                 out.children.push(child);
-                Field::Many { name: nav.name, child: out.children.len() - 1, key }
+                Field::Apart { name: nav.name, child: out.children.len() - 1, key }
             }
             OutputItem::Computed { name, var, expr } => {
                 let old = self.set_place(*var, place);
@@ -137,7 +137,7 @@ impl Planner<'_> {
         Place { alias, entity: Some(nav.target), ..place }
     }
 
-    /// The statement of an expanded collection; its parents' keys come when they are known.
+    /// The statement of an expansion; its parents' keys come when they are known.
     fn child(&self, nav: &'static Nav, options: &Options, page: &Page) -> Child {
         let mut planner = Planner::new(self.context);
         let scope = planner.open_scope();
@@ -160,7 +160,10 @@ impl Planner<'_> {
         let order = planner.total_order(nav.target, &options.orderby, place);
         let mut gathered = Gathered::default();
         let fields = planner.fields(place, &options.output, page, &mut gathered);
-        let key = planner.key_columns(nav.target, place, page, &mut gathered);
+        let expansion = options.expansion.clone();
+        let reference = expansion.form == Form::References;
+        let key = planner.key_columns(nav.target, place, page.links || reference || expansion.cut, &mut gathered);
+        let row = planner.row_column(nav.target, place, expansion.cut, &mut gathered);
         let parent = gathered.columns.add(link.clone(), nav.linked_by);
         let mut joins = planner.close_scope();
         joins.splice(0..0, between);
@@ -171,25 +174,14 @@ impl Planner<'_> {
             group: vec![Expr::Int(1)],
             ..select.clone()
         });
-        select.columns = gathered.columns.exprs;
+        select.columns = std::mem::take(&mut gathered.columns.exprs);
         let page_size = page.nested;
         let limit = options.top.map_or(page_size, |top| top.min(page_size));
         let paged = options.top.is_none_or(|top| top > page_size);
-        let level = Level { select, types: gathered.columns.types, fields, children: gathered.children, key };
+        let Gathered { columns, children } = gathered;
+        let level = Level { select, types: columns.types, fields, children, key, row, reference };
         let skip = options.skip.unwrap_or(0);
-        Child {
-            nav,
-            level,
-            parent,
-            link,
-            order,
-            skip,
-            limit,
-            top: options.top,
-            paged,
-            counted,
-            span: options.span.clone(),
-        }
+        Child { nav, level, parent, link, order, skip, limit, top: options.top, paged, counted, expansion }
     }
 
     /// The key properties, where links of this level's entities may be written.
@@ -197,16 +189,29 @@ impl Planner<'_> {
         &mut self,
         entity: &'static super::Entity,
         place: Place,
-        page: &Page,
+        needed: bool,
         out: &mut Gathered,
     ) -> Vec<(usize, Edm)> {
-        let needed = page.links || !out.children.is_empty();
+        let needed = needed || !out.children.is_empty();
         if !needed || place.entity.is_none() {
             return Vec::new();
         }
         let props =
             entity.key.iter().filter_map(|name| entity.props.iter().copied().flatten().find(|p| p.name == *name));
         props.map(|prop| (out.columns.add(self.prop_at(place, prop), prop.ty.sql()), prop.ty)).collect()
+    }
+
+    /// The row key, where a cycle may have to be cut at this level or below it.
+    pub(super) fn row_column(
+        &mut self,
+        entity: &'static super::Entity,
+        place: Place,
+        needed: bool,
+        out: &mut Gathered,
+    ) -> Option<usize> {
+        let needed = needed || out.children.iter().any(|child| child.expansion.cut);
+        // The calendar's is narrower than the others'.
+        needed.then(|| out.columns.add(place.alias.col(entity.row).cast(Type::Int64), Type::Int64))
     }
 
     /// The asked order, ended by what makes it total.

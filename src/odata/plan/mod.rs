@@ -14,6 +14,7 @@ mod scope;
 
 use std::sync::Arc;
 
+use super::bound::{Expansion, Form};
 use super::edm::{Edm, Entity, Nav};
 use crate::db::{DbError, Fields};
 use crate::sql::{Cell, Direction, Expr, Late, List, Order, Select, Statement, Type};
@@ -62,8 +63,12 @@ pub struct Level {
     pub types: Vec<Type>,
     pub fields: Vec<Field>,
     pub children: Vec<Child>,
-    /// Columns of the key properties, where links are written: for `metadata=full` and nested next links.
+    /// Columns of the key properties, where links are written: for `metadata=full`, references and nested next links.
     pub key: Vec<(usize, Edm)>,
+    /// The column of the row key, where cycles of a hierarchy are cut.
+    pub row: Option<usize>,
+    /// Whether a reference stands for each row.
+    pub reference: bool,
 }
 
 /// One written member.
@@ -81,8 +86,8 @@ pub enum Field {
         fields: Vec<Field>,
         of: ObjectOf,
     },
-    /// An expanded collection: child *n*, by the key in `key`.
-    Many {
+    /// An expansion with a statement of its own: child *n*, by the key in `key`.
+    Apart {
         name: &'static str,
         child: usize,
         key: usize,
@@ -139,7 +144,7 @@ impl PartialEq for Entity {
     }
 }
 
-/// An expanded collection, for all parents of a page at once.
+/// An expansion with a statement of its own, for all parents of a page at once.
 #[derive(Debug)]
 pub struct Child {
     pub nav: &'static Nav,
@@ -156,8 +161,8 @@ pub struct Child {
     /// Whether more rows than `limit` are announced by a next link.
     pub paged: bool,
     counted: Option<Select>,
-    /// The expand item's place in the decoded `$expand`.
-    pub span: std::ops::Range<usize>,
+    /// What the expand item says besides the options of its members.
+    pub expansion: Expansion,
 }
 
 /// How a collection is cut.
@@ -189,6 +194,10 @@ impl Child {
         use crate::sql::{Compare, From};
         let mut inner = self.level.select.clone();
         inner.filter.push(Expr::In(Box::new(self.link.clone()), parents));
+        if !self.nav.many {
+            // One each: there is nothing to order and to cut.
+            return Statement { select: inner, types: self.level.types.clone(), cacheable: true };
+        }
         let rank = inner.columns.len();
         inner.columns.push(Expr::RowNumber(Box::new(self.link.clone()), self.order.clone()));
         let alias = query::outer_alias();
@@ -210,6 +219,11 @@ impl Child {
         let mut select = self.counted.clone()?;
         select.filter.push(Expr::In(Box::new(select.columns[0].clone()), parents));
         Some(Statement { select, types: vec![self.nav.linked_by, Type::Int64], cacheable: true })
+    }
+
+    /// Whether members are written, and not only their number.
+    pub fn has_members(&self) -> bool {
+        self.expansion.form != Form::Count
     }
 
     /// Whether the expand item has `$count=true`.

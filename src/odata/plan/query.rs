@@ -1,6 +1,6 @@
 //! A bound query → [`Plan`]: resource path, filter, order, page, total.
 
-use super::super::bound::{self, Kind, Leaf, Options, OrderItem, Query, Resource, Step, Target, Transformation};
+use super::super::bound::{self, Hop, Kind, Leaf, Options, OrderItem, Query, Resource, Step, Target, Transformation};
 use super::super::edm::{Edm, Entity, Link};
 use super::super::error::{Code, ODataError, Result};
 use super::super::limits::Limits;
@@ -54,6 +54,11 @@ pub(super) fn outer_alias() -> Alias {
 }
 
 impl Level {
+    /// A level of one value.
+    fn of(select: Select, types: Vec<Type>, field: Field) -> Level {
+        Level { select, types, fields: vec![field], children: Vec::new(), key: Vec::new(), row: None, reference: false }
+    }
+
     fn tables(&self) -> usize {
         let nested = self.children.iter().map(|c| c.level.tables()).max().unwrap_or(0);
         (self.select.joins.len() + 1).max(nested)
@@ -103,12 +108,15 @@ fn collection(query: &Query, context: Context, page: &Page) -> Result<Plan> {
     planner.context.few_rows = short || asks_for_one(query);
     let mut out = Gathered::default();
     let fields = planner.fields(place, &options.output, page, &mut out);
-    let key = if derived { Vec::new() } else { planner.key_columns(query.resource.entity, place, page, &mut out) };
+    let (entity, reference) = (query.resource.entity, query.resource.reference);
+    let links = page.links || reference;
+    let key = if derived { Vec::new() } else { planner.key_columns(entity, place, links, &mut out) };
+    let row = planner.row_column(entity, place, false, &mut out);
     let keys: Vec<KeyColumn> =
         order.iter().map(|(order, ty)| KeyColumn { column: out.columns.add(order.by.clone(), *ty), ty: *ty }).collect();
     select.order = order.into_iter().map(|(order, _)| order).collect();
     let select = planner.finish(select, out.columns.exprs);
-    let level = Level { select, types: out.columns.types, fields, children: out.children, key };
+    let level = Level { select, types: out.columns.types, fields, children: out.children, key, row, reference };
     Ok(Plan {
         answer: Answer::Collection,
         level,
@@ -140,7 +148,7 @@ fn has_children(options: &Options) -> bool {
     fn within(output: &super::super::bound::Output) -> bool {
         use super::super::bound::OutputItem;
         output.items.iter().any(|item| match item {
-            OutputItem::Many(..) => true,
+            OutputItem::Apart(..) => true,
             OutputItem::One(_, inner) | OutputItem::Complex(_, inner) => within(inner),
             _ => false,
         })
@@ -163,8 +171,7 @@ fn total(query: &Query, context: Context) -> Statement {
 fn count(query: &Query, context: Context) -> Plan {
     let Statement { select, types, .. } = total(query, context);
     let field = Field::Value { name: "".into(), slot: Slot::of(0, Edm::Int64), typing: Typing::Declared };
-    let level = Level { select, types, fields: vec![field], children: Vec::new(), key: Vec::new() };
-    single(query, level, Answer::Count, owner(query, context))
+    single(query, Level::of(select, types, field), Answer::Count, owner(query, context))
 }
 
 fn entity(query: &Query, mut context: Context, page: &Page) -> Plan {
@@ -173,10 +180,12 @@ fn entity(query: &Query, mut context: Context, page: &Page) -> Plan {
     let (mut select, place) = planner.source(query);
     let mut out = Gathered::default();
     let fields = planner.fields(place, &query.options.output, page, &mut out);
-    let key = planner.key_columns(query.resource.entity, place, page, &mut out);
+    let (entity, reference) = (query.resource.entity, query.resource.reference);
+    let key = planner.key_columns(entity, place, page.links || reference, &mut out);
+    let row = planner.row_column(entity, place, false, &mut out);
     select.limit = Some(1);
     let select = planner.finish(select, out.columns.exprs);
-    let level = Level { select, types: out.columns.types, fields, children: out.children, key };
+    let level = Level { select, types: out.columns.types, fields, children: out.children, key, row, reference };
     let by_key = query.resource.hops.last().is_some_and(|hop| hop.nav.is_none());
     single(query, level, Answer::Entity { by_key }, owner(query, context))
 }
@@ -211,8 +220,7 @@ fn property(query: &Query, mut context: Context, steps: &[Step], leaf: &Leaf, ra
     };
     select.limit = Some(1);
     let select = planner.finish(select, out.columns.exprs);
-    let level = Level { select, types: out.columns.types, fields: vec![field], children: Vec::new(), key: Vec::new() };
-    single(query, level, Answer::Property { raw }, owner(query, context))
+    single(query, Level::of(select, out.columns.types, field), Answer::Property { raw }, owner(query, context))
 }
 
 fn single(query: &Query, level: Level, answer: Answer, owner: Option<Statement>) -> Plan {
@@ -269,6 +277,8 @@ impl Planner<'_> {
             let condition = rows(&mut self.at(place));
             select.filter.push(condition);
         }
+        let place = self.place(0);
+        self.filtered(&resource.filters, place, &mut select);
         let mut select = self.transform(select, &query.options.apply);
         if let Some(filter) = &query.options.filter {
             let condition = self.predicate(filter);
@@ -303,13 +313,32 @@ impl Planner<'_> {
                     select.filter.push(condition);
                 }
             }
-            self.key_filter(hop.key.as_deref(), place, &mut select);
+            self.chosen(hop, place, &mut select);
         }
         // The owner itself may carry the key of a navigation that is not followed yet.
         if let Some(hop) = resource.hops.get(hops) {
-            self.key_filter(hop.key.as_deref(), place, &mut select);
+            let place = self.place(0);
+            self.chosen(hop, place, &mut select);
         }
         select
+    }
+
+    /// The entity that a step of the path picks: by its key, among those that its filters leave.
+    fn chosen(&mut self, hop: &Hop, place: Place, select: &mut Select) {
+        self.key_filter(hop.key.as_deref(), place, select);
+        self.filtered(&hop.filters, place, select);
+    }
+
+    /// `/$filter(…)` segments over the row at `place`.
+    fn filtered(&mut self, filters: &[bound::Expr], place: Place, select: &mut Select) {
+        let asked = self.set_place(0, place);
+        for filter in filters {
+            let condition = self.predicate(filter);
+            select.filter.push(condition);
+        }
+        if let Some(asked) = asked {
+            self.set_place(0, asked);
+        }
     }
 
     fn key_filter(

@@ -196,17 +196,20 @@ fn aggregate(item: &AggregateItem) -> String {
     shown + &item.alias.as_ref().map(|alias| format!(" as {}", alias.text)).unwrap_or_default()
 }
 
+fn key(parts: &[KeyPart]) -> String {
+    let part = |part: &KeyPart| match &part.name {
+        Some(name) => format!("{}={}", name.text, expr(&part.value)),
+        None => expr(&part.value),
+    };
+    format!("({})", join(parts, ",", part))
+}
+
 pub(super) fn segments(path: &Path) -> String {
     join(&path.segments, "/", |segment| match segment {
         Segment::Name(name) => name.text.clone(),
-        Segment::Keyed(name, parts) => {
-            let part = |part: &KeyPart| match &part.name {
-                Some(name) => format!("{}={}", name.text, expr(&part.value)),
-                None => expr(&part.value),
-            };
-            format!("{}({})", name.text, join(parts, ",", part))
-        }
+        Segment::Keyed(name, parts) => format!("{}{}", name.text, key(parts)),
         Segment::Filter(condition) => format!("$filter({})", expr(condition)),
+        Segment::Key(parts) => key(parts),
         Segment::Crossjoin(sets) => format!("$crossjoin({})", names(sets)),
         other => format!("${}", lower(other)),
     })
