@@ -72,14 +72,19 @@ struct New<'a> {
     version: i32,
 }
 
+/// A token to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct NewToken<'a> {
+    pub user_id: i32,
+    pub name: &'a str,
+    /// Otherwise a year.
+    pub days: Option<u32>,
+    pub scopes: Scopes,
+}
+
 /// Makes a token for a person. The caller shows it once; the database keeps its digest.
-pub fn create(
-    tx: &mut Tx<'_>,
-    user_id: i32,
-    name: &str,
-    days: Option<u32>,
-    now: Instant,
-) -> Result<Minted, TokenError> {
+pub fn create(tx: &mut Tx<'_>, token: NewToken<'_>, now: Instant) -> Result<Minted, TokenError> {
+    let NewToken { user_id, name, days, scopes } = token;
     let days = days.unwrap_or(DEFAULT_LIFETIME_DAYS);
     if !LIFETIME_DAYS.contains(&days) {
         return Err(TokenError::Lifetime(days));
@@ -101,7 +106,7 @@ pub fn create(
         prefix: minted.prefix(),
         user_id,
         name,
-        scopes: Scopes::DEFAULT.bits(),
+        scopes: scopes.bits(),
         created_at: now,
         expires_at: Instant(now.0.saturating_add(i64::from(days) * DAY)),
         version: 1,

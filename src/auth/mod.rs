@@ -13,7 +13,7 @@ mod lookup;
 pub mod tokens;
 
 pub use door::{Door, Use, write_uses};
-pub use issue::{Token, TokenError, create, list, revoke};
+pub use issue::{NewToken, Token, TokenError, create, list, revoke};
 pub use keys::{NEXT_LINKS, find_key, make_key};
 pub use lookup::{Admitted, lookup};
 pub use tokens::{Digest, Scopes};

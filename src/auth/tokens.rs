@@ -4,6 +4,7 @@
 //! needed for a secret of 196 bits, and the look-up by digest tells nothing by its timing.
 
 use std::fmt;
+use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Digest as _;
@@ -126,6 +127,9 @@ impl Scopes {
     pub const ADMIN: Scopes = Scopes(4);
     /// `reports.read` and `time.write`.
     pub const DEFAULT: Scopes = Scopes(3);
+    pub const ALL: Scopes = Scopes(7);
+    const NAMES: [(&'static str, Scopes); 3] =
+        [("reports.read", Scopes::REPORTS_READ), ("time.write", Scopes::TIME_WRITE), ("admin", Scopes::ADMIN)];
 
     pub fn from_bits(bits: i32) -> Scopes {
         Scopes(bits)
@@ -142,10 +146,24 @@ impl Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names =
-            [(Scopes::REPORTS_READ, "reports.read"), (Scopes::TIME_WRITE, "time.write"), (Scopes::ADMIN, "admin")];
-        let held: Vec<&str> = names.iter().filter(|(scope, _)| self.admit(*scope)).map(|(_, name)| *name).collect();
+        let held: Vec<&str> =
+            Scopes::NAMES.iter().filter(|(_, scope)| self.admit(*scope)).map(|(name, _)| *name).collect();
         f.write_str(&held.join(" "))
+    }
+}
+
+impl FromStr for Scopes {
+    type Err = String;
+
+    /// Names with commas or blanks between.
+    fn from_str(text: &str) -> Result<Scopes, String> {
+        let mut scopes = Scopes(0);
+        for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
+            let known = Scopes::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
+            let names = Scopes::NAMES.map(|(name, _)| name).join(", ");
+            scopes.0 |= known.ok_or_else(|| format!("`{word}` is no scope; the scopes are {names}"))?.1.0;
+        }
+        if scopes.0 == 0 { Err("a token without a scope is good for nothing".to_owned()) } else { Ok(scopes) }
     }
 }
 
@@ -202,5 +220,10 @@ mod tests {
         assert!(Scopes::DEFAULT.admit(Scopes::REPORTS_READ));
         assert!(!Scopes::DEFAULT.admit(Scopes::ADMIN));
         assert_eq!(Scopes::DEFAULT.to_string(), "reports.read time.write");
+        for scopes in [Scopes::DEFAULT, Scopes::ALL, Scopes::ADMIN] {
+            assert_eq!(scopes.to_string().parse(), Ok(scopes));
+        }
+        assert_eq!("Admin,reports.read".parse(), Ok(Scopes(5)));
+        assert!("everything".parse::<Scopes>().is_err() && ",".parse::<Scopes>().is_err());
     }
 }

@@ -9,7 +9,7 @@ use super::output;
 use super::progress::Bars;
 use super::serve::{listen, serve};
 use super::settings::{ConfigArgs, DatabaseArgs, start_logging};
-use crate::auth::{self, TokenError};
+use crate::auth::{self, NewToken, Scopes, TokenError};
 use crate::clock::Clock;
 use crate::config::{LogFormat, Secret};
 use crate::db::{Conn, DatabaseUrl, Role as ConnRole};
@@ -66,7 +66,8 @@ fn fill(url: &DatabaseUrl) -> Result<String> {
     let administrator = everybody.iter().find(|person| person.role == Role::Administrator && person.is_active);
     let administrator =
         administrator.ok_or_else(|| Failure::new(Exit::Failed, "the demo has no administrator", "", ""))?;
-    let minted = conn.write::<_, TokenError>(|tx| auth::create(tx, administrator.id, "demo", Some(1), now))?;
+    let token = NewToken { user_id: administrator.id, name: "demo", days: Some(1), scopes: Scopes::ALL };
+    let minted = conn.write::<_, TokenError>(|tx| auth::create(tx, token, now))?;
     Ok(minted.expose().to_owned())
 }
 

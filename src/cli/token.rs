@@ -8,7 +8,7 @@ use serde_json::json;
 use super::failure::Result;
 use super::output;
 use super::settings::{ConfigArgs, DatabaseArgs, connect};
-use crate::auth::{self, Scopes, TokenError};
+use crate::auth::{self, NewToken, Scopes, TokenError};
 use crate::clock::Clock;
 use crate::db::{Conn, Role};
 use crate::domain::people;
@@ -39,6 +39,9 @@ enum Action {
         /// Days that it lives, from 1 to 366; otherwise 365
         #[arg(long, value_name = "N")]
         days: Option<u32>,
+        /// What it may be used for: reports.read, time.write, admin; several with commas
+        #[arg(long, value_name = "SCOPES", default_value = "reports.read,time.write")]
+        scopes: Scopes,
         #[command(flatten)]
         database: DatabaseArgs,
     },
@@ -67,10 +70,11 @@ impl Token {
         let open = |database: &DatabaseArgs, role| connect(&args.load(database, None)?.config, role);
         let now = Clock::system().now();
         match self.action {
-            Action::Create { user, name, days, database } => {
+            Action::Create { user, name, days, scopes, database } => {
                 let mut conn = open(&database, Role::Writer)?;
                 let person = people::find(&mut conn, &user)?;
-                let minted = conn.write::<_, TokenError>(|tx| auth::create(tx, person.id, &name, days, now))?;
+                let token = NewToken { user_id: person.id, name: &name, days, scopes };
+                let minted = conn.write::<_, TokenError>(|tx| auth::create(tx, token, now))?;
                 output::line(minted.expose())
             }
             Action::List { user, database, json } => list(&mut open(&database, Role::Reader)?, user.as_deref(), json),

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
+use super::changes::{self, Action, Author, Change, Subject};
+use super::refusal::{Kind, Refusal};
 use crate::db::tables::{name_key, users};
 use crate::db::{AsConn, DbError, Failure, Tx};
 use crate::on;
@@ -158,9 +160,10 @@ pub fn list(conn: &mut impl AsConn) -> Result<Vec<Person>, PeopleError> {
     Ok(rows.into_iter().map(Person::from).collect())
 }
 
-/// A page of everybody, by name.
-pub fn page(conn: &mut impl AsConn, skip: i64, count: i64) -> Result<Vec<Person>, DbError> {
+/// A page of everybody with this role or more, by name.
+pub fn page(conn: &mut impl AsConn, least: Role, skip: i64, count: i64) -> Result<Vec<Person>, DbError> {
     let rows: Vec<Row> = on!(conn, c => users::table
+        .filter(users::role.ge(least.number()))
         .select(COLUMNS)
         .order((users::name, users::id))
         .offset(skip)
@@ -179,6 +182,69 @@ pub fn by_ids(conn: &mut impl AsConn, ids: &[i32]) -> Result<HashMap<i32, Person
 pub fn by_guids(conn: &mut impl AsConn, guids: &[Guid]) -> Result<HashMap<Guid, Person>, DbError> {
     let rows: Vec<Row> = on!(conn, c => users::table.filter(users::guid.eq_any(guids)).select(COLUMNS).load(c))?;
     Ok(rows.into_iter().map(|row| (row.guid, row.into())).collect())
+}
+
+/// Somebody as a client names them; the first that is given counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    pub id: Option<Guid>,
+    /// The identity in Azure DevOps.
+    pub sk: Option<Guid>,
+    /// Mail address or unique name.
+    pub name: Option<String>,
+}
+
+/// Who that is.
+pub fn known(conn: &mut impl AsConn, who: &Who) -> Result<Option<Person>, DbError> {
+    let row: Option<Row> = if let Some(id) = who.id {
+        on!(conn, c => users::table.filter(users::guid.eq(id)).select(COLUMNS).first(c).optional())?
+    } else if let Some(sk) = who.sk {
+        on!(conn, c => users::table.filter(users::sk.eq(sk)).select(COLUMNS).first(c).optional())?
+    } else if let Some(name) = &who.name {
+        let of_name = users::unique_name_key.eq(name_key(name));
+        let of_mail = users::email.eq(name).assume_not_null();
+        on!(conn, c => users::table.filter(of_name.or(of_mail)).select(COLUMNS).order(users::id).first(c).optional())?
+    } else {
+        None
+    };
+    Ok(row.map(Person::from))
+}
+
+/// Gives somebody a role, with an entry in the trail. Nobody raises their own rights, and the last administrator stays
+/// one (AU-84).
+pub fn give_role(tx: &mut Tx<'_>, by: &Author<'_>, who: &Who, role: Role) -> Result<Person, Refusal> {
+    let named = || who.id.or(who.sk).map_or_else(|| who.name.clone().unwrap_or_default(), |id| id.to_string());
+    let Some(person) = known(tx, who)? else { return Err(Refusal::unknown("id", "person", named())) };
+    if person.id == by.caller.user_id && role > person.role {
+        return Err(Refusal::new(Kind::Denied, "Nobody raises their own rights."));
+    }
+    let given = set_role(tx, &person.guid.to_string(), role).map_err(|error| match error {
+        PeopleError::Database(error) => error.into(),
+        other => Refusal::new(Kind::Conflict, format!("{other}.")),
+    })?;
+    let told = |role: Role| Some(format!("{{\"role\":\"{role}\"}}"));
+    let entry = Change {
+        subject: Subject::Person,
+        subject_id: person.id.into(),
+        action: Action::Changed,
+        before: told(person.role),
+        after: told(role),
+        comment: None,
+    };
+    changes::write(tx, by, [entry])?;
+    Ok(given)
+}
+
+/// Sets what a person may beside the role, and who approves their weeks; it holds for their next request.
+pub fn set_duties(tx: &mut Tx<'_>, person: i32, duties: Duties, manager: Option<i32>) -> Result<(), DbError> {
+    on!(tx, c => diesel::update(users::table.find(person))
+        .set((
+            users::duties.eq(duties.bits()),
+            users::manager_id.eq(manager),
+            users::auth_version.eq(users::auth_version + 1),
+        ))
+        .execute(c))?;
+    Ok(())
 }
 
 /// Somebody by unique name, in any letter case, or by id.

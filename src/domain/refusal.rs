@@ -18,12 +18,13 @@ pub enum Rule {
     FutureCheckFailed,
     ApprovalStateFailed,
     ClosedWorkItem,
+    FilterWorkItemIdsCountExceeded,
     /// A value that the data cannot take: an unknown id, a name in use.
     DbValidationError,
 }
 
 impl Rule {
-    pub const ALL: [Rule; 11] = [
+    pub const ALL: [Rule; 12] = [
         Rule::WorkItemIdOrCommentRequired,
         Rule::WorkItemRequired,
         Rule::CommentRequired,
@@ -34,6 +35,7 @@ impl Rule {
         Rule::FutureCheckFailed,
         Rule::ApprovalStateFailed,
         Rule::ClosedWorkItem,
+        Rule::FilterWorkItemIdsCountExceeded,
         Rule::DbValidationError,
     ];
 
@@ -50,6 +52,7 @@ impl Rule {
             Rule::FutureCheckFailed => "FutureCheckFailed",
             Rule::ApprovalStateFailed => "ApprovalStateFailed",
             Rule::ClosedWorkItem => "ClosedWorkItem",
+            Rule::FilterWorkItemIdsCountExceeded => "FilterWorkItemIdsCountExceeded",
             Rule::DbValidationError => "DbValidationError",
         }
     }

@@ -61,10 +61,25 @@ impl<'p> Address<'p> {
 
     /// Whether the site has this collection: any name will do where it has one organization (contract §1).
     pub fn collection_is_known(&self, organizations: &[String]) -> bool {
-        let (Some(collection), false) = (self.collection, organizations.is_empty()) else { return true };
-        let name = percent_decode_str(collection).decode_utf8_lossy();
-        organizations.iter().any(|known| known.to_lowercase() == name.to_lowercase())
+        self.collection.is_none() || organizations.is_empty() || self.configured(organizations).is_some()
     }
+
+    /// The name of the organization that is asked: as configured, else as it was sent, else that of the only one.
+    pub fn organization(&self, organizations: &[String]) -> Option<String> {
+        match self.collection {
+            Some(sent) => self.configured(organizations).cloned().or_else(|| Some(decoded(sent))),
+            None => organizations.first().cloned(),
+        }
+    }
+
+    fn configured<'o>(&self, organizations: &'o [String]) -> Option<&'o String> {
+        let name = decoded(self.collection?).to_lowercase();
+        organizations.iter().find(|known| known.to_lowercase() == name)
+    }
+}
+
+fn decoded(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 /// `/first/rest` → `first`, `/rest`.

@@ -34,7 +34,7 @@ impl Need {
     /// AU-14: a scope narrows the role; role None has the door locked.
     fn check(self, admitted: &Admitted) -> Result<(), Refusal> {
         let caller = &admitted.caller;
-        let fits = caller.role >= self.least || caller.duties.include(self.duties);
+        let fits = caller.role >= self.least || caller.has(self.duties);
         if fits && admitted.scopes.admit(self.scope) { Ok(()) } else { Err(Refusal::Denied) }
     }
 }

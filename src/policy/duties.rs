@@ -26,6 +26,11 @@ impl Duties {
         self.0 & any.0 != 0
     }
 
+    /// Those that are in both.
+    pub fn among(self, others: Duties) -> Duties {
+        Duties(self.0 & others.0)
+    }
+
     /// These and those.
     pub const fn and(self, more: Duties) -> Duties {
         Duties(self.0 | more.0)

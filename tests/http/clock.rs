@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use timeledger::auth::{self, TokenError};
+use timeledger::auth::{self, NewToken, Scopes, TokenError};
 use timeledger::clock::Clock;
 use timeledger::config::Config;
 use timeledger::db::{Conn, Db, Options, Role};
@@ -38,7 +38,8 @@ fn serve(database: &Database, clock: Clock) -> (SocketAddr, tokio::sync::oneshot
 fn person_with_token(conn: &mut Conn, clock: &Clock) -> String {
     let new = NewPerson { unique_name: "ann".into(), name: "Ann".into(), email: None, role: policy::Role::Team };
     let ann = conn.write::<_, PeopleError>(|tx| people::add(tx, &new, clock.now())).unwrap();
-    let token = conn.write::<_, TokenError>(|tx| auth::create(tx, ann.id, "test", Some(2), clock.now())).unwrap();
+    let new = NewToken { user_id: ann.id, name: "test", days: Some(2), scopes: Scopes::DEFAULT };
+    let token = conn.write::<_, TokenError>(|tx| auth::create(tx, new, clock.now())).unwrap();
     token.expose().to_owned()
 }
 

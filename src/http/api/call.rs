@@ -21,8 +21,8 @@ pub struct Call {
     pub route: &'static Route,
     pub caller: Caller,
     pub now: Instant,
-    /// The collection of the address, as it was sent.
-    pub collection: Option<String>,
+    /// The name of the organization that is asked.
+    pub organization: Option<String>,
     pub options: Options,
     /// The values of the path's `{…}`, in their order.
     pub(super) values: Vec<String>,

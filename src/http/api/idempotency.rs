@@ -15,8 +15,9 @@ use crate::domain::refusal::{Kind, Refusal};
 const LONGEST: usize = 200;
 
 /// The key of a request, checked.
-pub(super) fn checked(sent: &str) -> Result<String, Refusal> {
-    let key = sent.trim().trim_matches('"');
+pub(super) fn checked(sent: &[u8]) -> Result<String, Refusal> {
+    let key = String::from_utf8_lossy(sent);
+    let key = key.trim().trim_matches('"');
     let fits = !key.is_empty() && key.len() <= LONGEST && key.bytes().all(|byte| byte.is_ascii_graphic());
     if fits {
         return Ok(key.to_owned());

@@ -52,15 +52,15 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
     }
     let mut reader = Reader::admit(&http, route.need()).await?;
     let body = read_body(&http, route, payload, app.config.rest.max_body_bytes).await?;
-    let key = header(&http, "idempotency-key").filter(|_| route.verb == Verb::Post);
-    let key = key.map(idempotency::checked).transpose()?;
+    let key = http.headers().get("idempotency-key").filter(|_| route.verb == Verb::Post);
+    let key = key.map(|key| idempotency::checked(key.as_bytes())).transpose()?;
     let mut again = true;
     loop {
         let call = Arc::new(Call {
             route,
             caller: reader.caller().clone(),
             now: app.clock.now(),
-            collection: address.collection.map(str::to_owned),
+            organization: address.organization(&app.config.server.organizations),
             options: options.clone(),
             values: values.clone(),
             body: body.clone(),

@@ -8,9 +8,11 @@ use serde::Serialize;
 
 use crate::db::{AsConn, DbError};
 use crate::domain::activity_types::{self, ActivityType};
+use crate::domain::approvals::Approval;
 use crate::domain::people::{self, Person};
 use crate::domain::settings::Settings;
 use crate::domain::wall;
+use crate::domain::weeks::Week;
 use crate::domain::worklogs::Worklog;
 use crate::http::api::shape::Type::{Bool, Day, Guid, Int, List, Object, Text, Time};
 use crate::http::api::shape::{Shape, member};
@@ -295,6 +297,200 @@ impl WorkLog {
         WorkLog { is_can_edit: Some(may), is_can_delete: Some(may), ..self }
     }
 }
+
+pub static USER_WITH_ROLE: Shape = Shape {
+    name: "UserWithRole",
+    members: &[
+        member("id", Guid, ""),
+        member("name", Text, ""),
+        member("uniqueName", Text, ""),
+        member("email", Text, ""),
+        member("vstsId", Guid, ""),
+        member("vstsCollectionId", Guid, ""),
+        member("displayName", Text, ""),
+        member("role", Object(&ROLE), ""),
+    ],
+};
+
+/// A person and what they may.
+#[derive(Clone, Debug, Serialize)]
+pub struct UserWithRole {
+    #[serde(flatten)]
+    user: User,
+    role: RoleObject,
+}
+
+impl UserWithRole {
+    pub fn of(person: &Person, role: Role, site: uuid::Uuid, with_name: bool) -> UserWithRole {
+        UserWithRole { user: User::of(person, site, with_name), role: role.into() }
+    }
+
+    /// Somebody who was named and is not there.
+    pub fn unknown(id: Option<crate::sql::Guid>, email: Option<&str>, role: Role, site: uuid::Uuid) -> UserWithRole {
+        let user = User {
+            id: id.map_or_else(no_id, |id| id.to_string()),
+            name: String::new(),
+            unique_name: String::new(),
+            email: email.map(str::to_owned),
+            vsts_id: no_id(),
+            vsts_collection_id: site.to_string(),
+            display_name: None,
+        };
+        UserWithRole { user, role: role.into() }
+    }
+}
+
+static ROLE_BODY: Shape =
+    Shape { name: "RoleBody", members: &[member("id", Int, ""), member("name", Text, "If there is no id.")] };
+
+static ROLE_OF: Shape = Shape {
+    name: "RoleOf",
+    members: &[
+        member("id", Guid, "Whom; or"),
+        member("vstsId", Guid, "by the identity in Azure DevOps; or"),
+        member("email", Text, "by mail address or unique name."),
+        member("role", Object(&ROLE_BODY), ""),
+    ],
+};
+
+pub static ROLES_BODY: Shape = Shape {
+    name: "RolesBody",
+    members: &[
+        member("skipErrors", Bool, "Sets those that can be set; otherwise all or none."),
+        member("users", List(&ROLE_OF), "At most 500."),
+    ],
+};
+
+static FAILURE: Shape = Shape { name: "Failure", members: &[member("message", Text, "")] };
+
+static FAILED_ENTRY: Shape = Shape {
+    name: "FailedEntry",
+    members: &[member("entity", Object(&USER_WITH_ROLE), ""), member("error", Object(&FAILURE), "")],
+};
+
+pub static ROLES_SET: Shape = Shape {
+    name: "RolesSet",
+    members: &[
+        member("succeeded", Int, ""),
+        member("failed", Int, ""),
+        member("failedEntries", List(&FAILED_ENTRY), ""),
+    ],
+};
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FailureObject {
+    pub message: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FailedEntry {
+    pub entity: UserWithRole,
+    pub error: FailureObject,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolesSet {
+    pub succeeded: usize,
+    pub failed: usize,
+    pub failed_entries: Vec<FailedEntry>,
+}
+
+pub static TIME_APPROVAL: Shape = Shape {
+    name: "TimeApproval",
+    members: &[
+        member("id", Guid, ""),
+        member("weekStartDate", Day, ""),
+        member("weekEndDate", Day, ""),
+        member("user", Object(&USER), "Whose week."),
+        member("approvalState", Int, "1 submitted, 2 reopened, 3 approved, 99 closed."),
+        member("modificationTimestamp", Time, "UTC."),
+        member("submittedTimestamp", Time, "UTC."),
+        member("approvalTimestamp", Time, "UTC."),
+        member("assignedManager", Object(&USER), "Whom it was submitted to."),
+        member("approvedByManager", Object(&USER), "Who decided."),
+        member("comment", Text, "Of a rejection, which reads as reopened."),
+    ],
+};
+
+/// A person's week.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimeApproval {
+    id: String,
+    week_start_date: String,
+    week_end_date: String,
+    user: Option<User>,
+    approval_state: i32,
+    modification_timestamp: String,
+    submitted_timestamp: Option<String>,
+    approval_timestamp: Option<String>,
+    assigned_manager: Option<User>,
+    approved_by_manager: Option<User>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<String>,
+}
+
+impl TimeApproval {
+    /// Weeks as objects, with the people that they name.
+    pub fn all(conn: &mut impl AsConn, weeks: &[Approval], with_names: bool) -> Result<Vec<TimeApproval>, DbError> {
+        let ids = weeks.iter().flat_map(|week| [Some(week.user_id), week.manager_id, week.decided_by_user_id]);
+        let ids: BTreeSet<i32> = ids.flatten().collect();
+        let people = people::by_ids(conn, &ids.into_iter().collect::<Vec<_>>())?;
+        let site = Settings::read(conn)?.site_id;
+        let user = |id: Option<i32>| people.get(&id?).map(|person| User::of(person, site, with_names));
+        let week = |week: &Approval| TimeApproval {
+            id: week.guid.to_string(),
+            week_start_date: wall::written(week.week_start.midnight()),
+            week_end_date: wall::written(Week { start: week.week_start }.end().midnight()),
+            user: user(Some(week.user_id)),
+            approval_state: week.state().wire(),
+            modification_timestamp: wall::written(week.modified_at),
+            submitted_timestamp: week.submitted_at.map(wall::written),
+            approval_timestamp: week.decided_at.map(wall::written),
+            assigned_manager: user(week.manager_id),
+            approved_by_manager: user(week.decided_by_user_id),
+            comment: week.comment.clone(),
+        };
+        Ok(weeks.iter().map(week).collect())
+    }
+}
+
+pub static WEEK_BODY: Shape = Shape {
+    name: "WeekBody",
+    members: &[
+        member("weekStart", Day, "Any day of the week."),
+        member("assignedManagerId", Guid, "Otherwise the caller's approval manager."),
+    ],
+};
+
+pub static TIME_REPORT: Shape = Shape {
+    name: "TimeReport",
+    members: &[
+        member("from", Day, ""),
+        member("to", Day, ""),
+        member("totalLength", Int, "Seconds."),
+        member("byUser", List(&BY_USER), ""),
+        member("byWorkItem", List(&BY_WORK_ITEM), ""),
+        member("byDay", List(&BY_DAY), ""),
+    ],
+};
+
+static BY_USER: Shape = Shape {
+    name: "ByUser",
+    members: &[member("userId", Guid, ""), member("name", Text, ""), member("length", Int, "")],
+};
+
+static BY_WORK_ITEM: Shape = Shape {
+    name: "ByWorkItem",
+    members: &[
+        member("workItemId", Int, "Null for time without a work item."),
+        member("title", Text, ""),
+        member("length", Int, ""),
+    ],
+};
+
+static BY_DAY: Shape = Shape { name: "ByDay", members: &[member("date", Day, ""), member("length", Int, "")] };
 
 static ID: Shape = Shape { name: "Id", members: &[member("id", Guid, "")] };
 

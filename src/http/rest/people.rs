@@ -10,6 +10,7 @@ use crate::domain::settings::Settings;
 use crate::domain::wall;
 use crate::domain::worklogs::Facts;
 use crate::http::api::{Answer, Call, Job};
+use crate::policy::Role;
 
 pub fn me(call: &Arc<Call>) -> Result<Job, Refusal> {
     let call = Arc::clone(call);
@@ -23,7 +24,7 @@ pub fn me(call: &Arc<Call>) -> Result<Job, Refusal> {
             user: User::of(person, site, call.options.expands_names()),
             account: Account {
                 id: site.to_string(),
-                name: call.collection.clone().unwrap_or_else(|| "Timeledger".to_owned()),
+                name: call.organization.clone().unwrap_or_else(|| "Timeledger".to_owned()),
                 vsts_id: site.to_string(),
                 vsts_collection_id: site.to_string(),
             },
@@ -38,7 +39,7 @@ pub fn list(call: &Arc<Call>) -> Result<Job, Refusal> {
     let with_names = call.options.expands_names();
     Job::read(move |conn| {
         let site = Settings::read(conn)?.site_id;
-        let people = people::page(conn, skip, count)?;
+        let people = people::page(conn, Role::None, skip, count)?;
         Answer::data(people.iter().map(|person| User::of(person, site, with_names)).collect::<Vec<_>>())
     })
 }
