@@ -326,9 +326,9 @@ impl Expr {
         matches!(self.kind, Kind::Null)
     }
 
-    /// What it costs every later stage, which recurses over it; the members of a list count as parts.
+    /// What it costs every later stage, which recurses over it; a hundred members of a list count as a part.
     pub fn size(&self) -> Size {
-        let own = if let Kind::In { list, .. } = &self.kind { 1 + list.len() } else { 1 };
+        let own = if let Kind::In { list, .. } = &self.kind { 1 + list.len() / 100 } else { 1 };
         self.operands().into_iter().map(Expr::size).fold(Size { parts: own, height: 1 }, |all, below| Size {
             parts: all.parts.saturating_add(below.parts),
             height: all.height.max(below.height + 1),

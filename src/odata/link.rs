@@ -78,6 +78,7 @@ impl Address {
         let inside = item.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map_or("", |(inside, _)| inside);
         let mut query = Vec::new();
         let mut deeper = below(child, &item, inside);
+        let mut hidden: Vec<&str> = Vec::new();
         for option in split_outside(inside) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
             match name.trim() {
@@ -86,16 +87,20 @@ impl Address {
                     let items = deeper.take().map_or_else(|| value.to_owned(), |level| format!("{value},{level}"));
                     query.push(pair(name, &items));
                 }
-                name => query.push(pair(name, value)),
+                name => {
+                    query.push(pair(name, value));
+                    hidden.push(name);
+                }
             }
         }
         query.extend(deeper.map(|level| pair("$expand", &level)));
         if let Some(top) = child.top {
             query.push(format!("$top={}", top.saturating_sub(child.limit)));
         }
-        // Extension parameters narrow the members too.
-        let custom = self.options.iter().filter(|(name, _)| !name.starts_with('$') && !is_system(name));
-        query.extend(custom.map(|(name, value)| pair(name, value)));
+        // Extension parameters narrow the members too; of two aliases of a name the inner one counts.
+        let kept = |name: &str| is(name, "schemaversion") || (!name.starts_with('$') && !is_system(name));
+        let outer = self.options.iter().filter(|(name, _)| kept(name) && !hidden.contains(&name.as_str()));
+        query.extend(outer.map(|(name, value)| pair(name, value)));
         query.push(format!("$skip={skip}"));
         let reference = if expansion.form == Form::References { "/$ref" } else { "" };
         format!("{address}{reference}?{}", query.join("&"))

@@ -343,8 +343,13 @@ fn od_164_hidden_properties_and_rows() {
 
 #[test]
 fn od_60_options_carry_it_along() {
-    // In a body, behind aliases, and over the pages of an expanded collection.
     let body = "$compute=PeriodLength add @n as P&@n=1&$select=P&$filter=P eq 61";
     let reply = send(ADA, Request::post(&format!("{V4}/Worklogs/$query"), "text/plain", body.as_bytes()));
     assert_eq!(reply.json()["value"], json!([{"P@odata.type": "#Int64", "P": 61}]), "{}", reply.text());
+    // A long list is bound each time that its name is used.
+    let list: Vec<String> = (1..=5_000).map(|n| n.to_string()).collect();
+    let body =
+        format!("$compute=PeriodLength in ({}) as Short&$filter=Short and not not Short&$select=Short", list.join(","));
+    let reply = send(ADA, Request::post(&format!("{V4}/Worklogs/$query"), "text/plain", body.as_bytes()));
+    assert_eq!(reply.json()["value"].as_array().map(Vec::len), Some(7), "{}", reply.lossy());
 }

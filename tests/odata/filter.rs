@@ -1,5 +1,7 @@
 //! `$filter`: OD-30 to OD-45.
 
+use serde_json::json;
+
 use super::{check_items, check_logs};
 
 const ALL: &str = "1 2 3 4 5 6 7 8 9 10 13";
@@ -303,6 +305,31 @@ fn od_42_enumerations() {
         ("BudgetAssignment eq '4'", "9"),
         ("BudgetAssignment ne 'NoBudget'", "2 3 4 5 9"),
     ]);
+}
+
+/// Parentheses have aliases of their own, which hide those outside.
+#[test]
+fn od_43_aliases_in_parentheses() {
+    super::check_values(
+        super::V4,
+        &[
+            (
+                "WorkItems(1)?$select=WorkItemId&$expand=Children($select=WorkItemId;$filter=WorkItemId gt @n;@n=@m add 1),\
+                 AllWorklogs($select=PeriodLength;$filter=PeriodLength eq @n)&@n=300&@m=2",
+                json!({
+                    "WorkItemId": 1,
+                    "Children": [{"WorkItemId": 7}],
+                    "AllWorklogs": [{"PeriodLength": 300}],
+                }),
+            ),
+            (
+                "WorkItems?$select=WorkItemId&$filter=Children/$count($filter=WorkItemId in @n;@n=[2,7]) eq 2",
+                json!([{"WorkItemId": 1}]),
+            ),
+            ("Budgets?$select=BudgetName&$filter=Closed eq @n&@n=true&@m=1", json!([{"BudgetName": "A&B"}])),
+        ],
+    );
+    super::check_refused(super::V4, &[("WorkItems?$expand=Children($filter=@n;@n=@m;@m=@n)", 400, "SyntaxError")]);
 }
 
 #[test]

@@ -31,6 +31,12 @@ fn nested(times: usize, open: &str, middle: &str, close: &str) -> String {
     format!("{}{middle}{}", open.repeat(times), close.repeat(times))
 }
 
+/// `1 as X0,… as X1,…`, each by the one before it.
+fn computed(count: usize, how: &str) -> String {
+    let each = |n: usize| format!("{} as X{n}", how.replace("{before}", &(n - 1).to_string()));
+    std::iter::once("1 as X0".to_owned()).chain((1..count).map(each)).collect::<Vec<_>>().join(",")
+}
+
 fn numbers(count: usize) -> String {
     let mut list = String::new();
     for number in 1..=count {
@@ -67,6 +73,31 @@ fn cases() -> Vec<Case> {
             filter(&format!("WorkItemId in @a&@a=[{}]", numbers(10_001))),
             400,
             "QueryTooComplex",
+        ),
+        case(
+            "1,001 computed values",
+            get(&format!("Worklogs?$compute={}", computed(1_001, "1"))),
+            400,
+            "QueryTooComplex",
+        ),
+        case("900 computed values", get(&format!("Worklogs?$top=1&$compute={}", computed(900, "1"))), 200, ""),
+        case(
+            "computed values that double",
+            get(&format!("Worklogs?$compute={}", computed(60, "X{before} add X{before}"))),
+            400,
+            "QueryTooComplex",
+        ),
+        case(
+            "computed values in a chain",
+            get(&format!("Worklogs?$compute={}", computed(200, "PeriodLength sub X{before}"))),
+            400,
+            "QueryTooComplex",
+        ),
+        case(
+            "computed values that reckon with all others",
+            get(&format!("WorkItems?$compute={}", computed(60, "Children/$count add X0"))),
+            200,
+            "",
         ),
         case(
             "expand too deep",

@@ -194,10 +194,10 @@ impl Binder<'_> {
             return Err(error.in_option(name).at(position));
         }
         self.nesting += 1;
-        let bound = match wish.expansion.form {
-            Form::Entities => self.expand_entities(wish),
-            Form::References | Form::Count => self.expand_without_output(wish),
-        };
+        let bound = self.with_aliases(wish.options, |binder| match wish.expansion.form {
+            Form::Entities => binder.expand_entities(wish),
+            Form::References | Form::Count => binder.expand_without_output(wish),
+        });
         self.nesting -= 1;
         bound
     }

@@ -87,17 +87,6 @@ impl Binder<'_> {
         super::promote::enum_value(of, value)
     }
 
-    fn alias(&mut self, name: &str, position: usize) -> Result<Expr> {
-        let aliases = self.aliases;
-        let Some((name, value)) = aliases.iter().find(|(known, _)| known == name) else {
-            return Ok(Expr::null());
-        };
-        self.enter_alias(name, position)?;
-        let bound = self.value(value);
-        self.open_aliases.pop();
-        bound.map_err(|e| e.in_option(&format!("@{name}")))
-    }
-
     fn not(&mut self, operand: &syntax::Expr) -> Result<Expr> {
         let inner = self.condition(operand)?;
         if inner.is_null() {
@@ -218,16 +207,8 @@ impl Binder<'_> {
         match &e.kind {
             ExprKind::List(items) => items.iter().map(|i| Ok((self.value(i)?, i.span.start))).collect(),
             ExprKind::Alias(name) => {
-                let aliases = self.aliases;
-                match aliases.iter().find(|(known, _)| known == name) {
-                    Some((name, value)) => {
-                        self.enter_alias(name, e.span.start)?;
-                        let members = self.members(value);
-                        self.open_aliases.pop();
-                        members
-                    }
-                    None => Ok(Vec::new()),
-                }
+                let members = self.through_alias(name, e.span.start, |binder, value| binder.members(value))?;
+                Ok(members.unwrap_or_default())
             }
             ExprKind::Literal(_) => Ok(vec![(self.value(e)?, e.span.start)]),
             _ => Err(ODataError::not_implemented("`in` with a collection path").at(e.span.start)),
@@ -258,17 +239,6 @@ impl Binder<'_> {
             .collect::<Result<Vec<_>>>()
             .map_err(|e| e.at(position))?;
         Ok(Expr { kind: Kind::Case(arms), ty, nullable, range })
-    }
-}
-
-impl<'a> Binder<'a> {
-    pub(super) fn enter_alias(&mut self, name: &'a str, position: usize) -> Result<()> {
-        if self.open_aliases.contains(&name) {
-            let message = format!("The parameter alias @{name} is defined by itself.");
-            return Err(ODataError::new(Code::SyntaxError, message).in_option(&format!("@{name}")).at(position));
-        }
-        self.open_aliases.push(name);
-        Ok(())
     }
 }
 
@@ -330,7 +300,7 @@ mod tests {
         let request = parse::parse(&RawRequest { path: "", query: &query, body: None }, &limits).unwrap();
         let model = Model { schema: &EMPTY, version: Version(40), granted: Right::NONE, fields: &[] };
         let environment = Environment { limits: &limits, now: Instant(0) };
-        let mut binder = Binder::new(&model, environment, &request.options.aliases);
+        let mut binder = Binder::new(&model, environment, super::super::alias::aliases(&request.options.aliases));
         let bound = binder.condition(request.options.filter.as_ref().unwrap());
         assert_eq!(bound.map(drop).map_err(|e| e.code), expected, "{aliases}");
     }

@@ -1,5 +1,6 @@
 //! Syntax → bound: names looked up in the model, types known, limits kept. All checks happen here, in the only walk.
 
+mod alias;
 mod apply;
 mod call;
 mod compute;
@@ -23,6 +24,8 @@ use super::limits::Limits;
 use super::syntax;
 use crate::sql::Instant;
 
+use alias::Alias;
+
 pub use call::pattern;
 
 /// What binding needs besides the request and the model.
@@ -41,7 +44,7 @@ pub fn bind(request: &syntax::Request, model: &Model, environment: Environment) 
         let message = "$id says which entity `$entity` stands for. Leave it out of other addresses.";
         return Err(ODataError::new(Code::OptionNotApplicable, message).in_option("$id"));
     }
-    let mut binder = Binder::new(model, environment, &request.options.aliases);
+    let mut binder = Binder::new(model, environment, alias::aliases(&request.options.aliases));
     let resource = binder.resource(&request.path)?;
     let params = binder.parameters(&request.options.custom)?;
     let options = match resource.target {
@@ -82,7 +85,7 @@ pub fn bind_filter(
     model: &Model,
     environment: Environment,
 ) -> Result<Expr> {
-    let mut binder = Binder::new(model, environment, &[]);
+    let mut binder = Binder::new(model, environment, Vec::new());
     binder.enter(Shape::Entity(entity));
     binder.condition(filter)
 }
@@ -123,9 +126,10 @@ fn only_select(options: &syntax::Options) -> Result<()> {
 pub(super) struct Binder<'a> {
     model: &'a Model<'a>,
     environment: Environment<'a>,
-    aliases: &'a [(String, syntax::Expr)],
+    /// Parameter aliases in sight, those of the innermost parentheses last.
+    aliases: Vec<Alias>,
     /// Aliases being bound, to find cycles (OD-43).
-    open_aliases: Vec<&'a str>,
+    open_aliases: Vec<String>,
     /// Expressions that are open, and how many were bound within aliases so far.
     depth: usize,
     behind_aliases: usize,
@@ -157,7 +161,7 @@ impl Row {
 }
 
 impl<'a> Binder<'a> {
-    fn new(model: &'a Model<'a>, environment: Environment<'a>, aliases: &'a [(String, syntax::Expr)]) -> Binder<'a> {
+    fn new(model: &'a Model<'a>, environment: Environment<'a>, aliases: Vec<Alias>) -> Binder<'a> {
         Binder {
             model,
             environment,

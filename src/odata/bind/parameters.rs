@@ -26,7 +26,7 @@ impl Binder<'_> {
         match parameter.kind {
             ParameterKind::Filter(entity) => {
                 let syntax = parse::filter(value, self.environment.limits)?;
-                let mut binder = Binder::new(self.model, self.environment, self.aliases);
+                let mut binder = Binder::new(self.model, self.environment, self.aliases.clone());
                 binder.enter(Shape::Entity(entity));
                 params.filters.push((parameter.name, binder.condition(&syntax)?));
             }

@@ -254,7 +254,7 @@ impl Binder<'_> {
         }
         let Some(filter) = &options.filter else { return Ok(None) };
         self.rows.push(Row::new(member, Shape::Entity(collection.nav.target)));
-        let bound = self.condition(filter);
+        let bound = self.with_aliases(options, |binder| binder.condition(filter));
         self.rows.pop();
         bound.map(Some)
     }

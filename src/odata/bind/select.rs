@@ -116,7 +116,9 @@ impl Binder<'_> {
         let var = self.fresh();
         self.rows.push(Row::new(var, Shape::Complex(complex.ty)));
         let own = paths.iter().filter(|(rest, _)| rest.is_empty());
-        let computed = own.map(|(_, options)| *options).try_for_each(|options| self.compute(options));
+        let computed = own
+            .map(|(_, options)| *options)
+            .try_for_each(|options| self.with_aliases(options, |binder| binder.compute(options)));
         let output =
             computed.and_then(|()| self.selected(Structured::Complex(complex.ty), &Asked::inside(whole, paths)));
         self.rows.pop();
@@ -193,7 +195,7 @@ impl Binder<'_> {
         }
         // What is computed inside is known there alone.
         self.rows.push(row);
-        let computed = self.compute(options);
+        let computed = self.with_aliases(options, |binder| binder.compute(options));
         let row = self.rows.pop();
         computed?;
         let (Some(row), asked) = (row, Asked::of(options.select.as_deref())) else { return Ok(Vec::new()) };
