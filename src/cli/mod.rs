@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod demo;
 mod doctor;
+mod explain;
 pub mod failure;
 mod load;
 mod man;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::explain;
 use super::failure::{Exit, Failure, Result};
 use super::output;
 use super::settings::{ConfigArgs, DatabaseArgs, connect};
@@ -41,6 +42,7 @@ const ONE_PAGE: u64 = 1 << 40;
   timeledger query --database sqlite:timeledger.sqlite 'workLogsOnly?$filter=PeriodLength gt 3600&$top=5'
   timeledger query 'Worklogs?$apply=groupby((User/Name),aggregate(PeriodLength with sum as Seconds))' --model 4.0
   timeledger query 'WorkItemsFlat' --model 4.0 -o items.xlsx
+  timeledger query 'Worklogs?$filter=Date ge 2026-01-01&$orderby=Timestamp' --model 4.0 --explain
 
 Rows are those of an administrator, or of the person whom --as names. Blanks need no encoding.")]
 pub struct Query {
@@ -60,6 +62,9 @@ pub struct Query {
     /// Write into a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Show how the answer would be got, and do not get it: syntax, plan, SQL, binds, the database's own plan
+    #[arg(long, conflicts_with_all = ["format", "output"])]
+    explain: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -97,8 +102,11 @@ impl Query {
             continuation: None,
             omit_nulls: false,
             page: None,
-            page_limit: Some(ONE_PAGE),
+            page_limit: (!self.explain).then_some(ONE_PAGE),
         };
+        if self.explain {
+            return explain::print(&request, &setup, &mut conn);
+        }
         let prepared = prepare(&request, setup, format)?;
         match (&self.output, format) {
             (Some(file), _) => into_file(file, |out| run(&prepared, &mut conn, out)),
@@ -217,7 +225,7 @@ fn prepare(request: &RawRequest<'_>, setup: Setup<'_>, format: Format) -> Result
 }
 
 /// A query that cannot be answered is a wrong command line.
-fn refused(error: ODataError) -> Failure {
+pub(super) fn refused(error: ODataError) -> Failure {
     let what = match &error.target {
         Some(target) => format!("{} in {target}", error.code.name()),
         None => error.code.name().to_owned(),

@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod dialect;
 pub mod functions;
 pub mod insert;
+pub mod layout;
 mod render;
 pub mod tree;
 pub mod value;

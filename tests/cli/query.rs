@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::{Run, timeledger};
-use crate::backend::{BACKENDS, Database};
+use crate::backend::{BACKENDS, Backend, Database};
 
 fn query(database: &Database, arguments: &[&str]) -> Run {
     timeledger(["query", "--database", &database.text, "--model", "4.0"].iter().chain(arguments))
 }
 
-fn with_two_people(backend: crate::backend::Backend) -> Database {
+fn with_two_people(backend: Backend) -> Database {
     let database = Database::migrated(backend);
     for (name, role) in [("ann", "Product"), ("bob", "Team"), ("eve", "None")] {
         timeledger(["user", "add", name, "--role", role, "--database", &database.text]).printed();
@@ -65,4 +65,31 @@ fn a_failure_leaves_the_file_that_was_there() {
     query(&database, &["Users?$filter=1 div (length(Name) sub 3) eq 1", "-o", path]).failed(1);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), first);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn explain_shows_each_step_and_reads_no_row() {
+    for backend in BACKENDS {
+        let database = with_two_people(backend);
+        let address = "Users?$filter=contains(Name,'span: 1..2, \"b') and IsActive&$orderby=Name&$expand=Worklogs($count=true)&$count=true";
+        let shown = query(&database, &[address, "--explain"]).printed();
+        let parts = [
+            "syntax\n",
+            "filter: Chain(And, [Call(\"contains\", [Path([\"Name\"]), Literal(String(\"span: 1..2, \\\"b\"))])",
+            "plan\n  a collection of User, in pages of 200\n",
+            "$count\n  SELECT COUNT(*)",
+            "rows\n  SELECT ",
+            "binds: [\"span: 1..2, \\\"b\"]",
+            "$count of Worklogs",
+            "rows of Worklogs, for all parents of a page\n",
+        ];
+        let mut rest = shown.as_str();
+        for part in parts {
+            let at = rest.find(part).unwrap_or_else(|| panic!("{backend:?}: no {part:?} in its place: {shown}"));
+            rest = &rest[at + part.len()..];
+        }
+        let plan = if backend == Backend::Sqlite { "| SCAN" } else { "| Sort" };
+        assert!(shown.contains(plan), "{shown}");
+        assert!(query(&database, &["Users?$filter=Nme eq 1", "--explain"]).failed(2).contains("Nme"));
+    }
 }
