@@ -151,7 +151,7 @@ fn members(fields: &[Field], children: &[Child]) -> String {
     let member = |field: &Field| match field {
         Field::Value { name, .. } => name.to_string(),
         Field::Object { name, fields, .. } => format!("{name}({})", members(fields, children)),
-        Field::Many { name, child, .. } => match children.get(*child) {
+        Field::Apart { name, child, .. } => match children.get(*child) {
             Some(child) => format!("{name}[{}]", members(&child.level.fields, &child.level.children)),
             None => (*name).to_owned(),
         },

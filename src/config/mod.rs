@@ -186,11 +186,13 @@ pub struct Log {
     /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,timeledger::db=debug`.
     pub level: String,
     pub format: LogFormat,
+    /// Milliseconds after which a reading query is logged with its SQL, which holds no values. 0: none is.
+    pub slow_query: u64,
 }
 
 impl Default for Log {
     fn default() -> Log {
-        Log { level: "info".to_owned(), format: LogFormat::Auto }
+        Log { level: "info".to_owned(), format: LogFormat::Auto, slow_query: 1_000 }
     }
 }
 

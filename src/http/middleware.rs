@@ -30,13 +30,18 @@ pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(pub Uuid);
 
+impl RequestId {
+    pub fn of(request: &HttpRequest) -> RequestId {
+        request.extensions().get::<RequestId>().copied().unwrap_or(RequestId(Uuid::nil()))
+    }
+}
+
 impl FromRequest for RequestId {
     type Error = Error;
     type Future = std::future::Ready<Result<RequestId, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let id = request.extensions().get::<RequestId>().copied();
-        std::future::ready(Ok(id.unwrap_or(RequestId(Uuid::nil()))))
+        std::future::ready(Ok(RequestId::of(request)))
     }
 }
 
@@ -127,7 +132,7 @@ pub(super) async fn problems<B: MessageBody + 'static>(
     spare_workbooks(response.headers_mut());
     let Some(error) = response.response().error() else { return Ok(response.map_into_left_body()) };
     let request = response.request();
-    let id = request.extensions().get::<RequestId>().map_or_else(Uuid::nil, |id| id.0);
+    let id = RequestId::of(request).0;
     let debug = App::of(request).config.odata.debug;
     let problem = Problem::of_actix(error).placed(Envelope::of(request.path()), &id.to_string(), debug);
     log(&problem, id);

@@ -72,7 +72,8 @@ fn explain_shows_each_step_and_reads_no_row() {
     for backend in BACKENDS {
         let database = with_two_people(backend);
         let address = "Users?$filter=contains(Name,'span: 1..2, \"b') and IsActive&$orderby=Name&$expand=Worklogs($count=true)&$count=true";
-        let shown = query(&database, &[address, "--explain"]).printed();
+        let run = query(&database, &[address, "--explain"]);
+        let shown = run.printed();
         let parts = [
             "syntax\n",
             "filter: Chain(And, [Call(\"contains\", [Path([\"Name\"]), Literal(String(\"span: 1..2, \\\"b\"))])",
@@ -83,7 +84,7 @@ fn explain_shows_each_step_and_reads_no_row() {
             "$count of Worklogs",
             "rows of Worklogs, for all parents of a page\n",
         ];
-        let mut rest = shown.as_str();
+        let mut rest = shown;
         for part in parts {
             let at = rest.find(part).unwrap_or_else(|| panic!("{backend:?}: no {part:?} in its place: {shown}"));
             rest = &rest[at + part.len()..];

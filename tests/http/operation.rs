@@ -66,10 +66,11 @@ fn od_76_links_begin_with_the_public_address() {
     assert_eq!(root(&configured, &proxied), "https://time.example.com/base");
 }
 
-/// AU-95: one line a request, with its id and its pattern, and nothing that a client sent.
+/// AU-95: one line a request, with its id and its pattern, and nothing that a client sent. A slow one tells its shape.
 #[test]
 fn the_log_holds_no_secret_and_no_query() {
-    let server = with_people(Backend::Sqlite, &[("TIMELEDGER_LOG__LEVEL", "trace")]);
+    let settings = [("TIMELEDGER_LOG__LEVEL", "trace"), ("TIMELEDGER_LOG__SLOW_QUERY", "1")];
+    let server = with_people(Backend::Sqlite, &settings);
     let token = server.token("ann");
     let reply = server.get("ann", "/api/odata/v4.0/Users?$filter=Name eq 'private-name'&access_token=private-token");
     let id = reply.header("X-Request-Id").unwrap().to_owned();
@@ -80,6 +81,13 @@ fn the_log_holds_no_secret_and_no_query() {
     let line: serde_json::Value = serde_json::from_str(line.expect("a line of the request")).unwrap();
     assert_eq!((line["method"].as_str(), line["outcome"].as_str()), (Some("GET"), Some("done")));
     assert!(line["route"].as_str().is_some_and(|route| route.starts_with("/api/odata/")), "{line}");
+    let slow = (0..1_000).find_map(|_| {
+        server.get("ann", "/api/odata/v4.0/Users?$filter=Name eq 'private-name' or Name gt 'private'");
+        server.log().lines().find(|line| line.contains("slow query")).map(str::to_owned)
+    });
+    let slow: serde_json::Value = serde_json::from_str(&slow.expect("a query longer than a millisecond")).unwrap();
+    assert!(slow["shape"].as_str().is_some_and(|shape| shape.contains("t0.name = $1")), "{slow}");
+    let log = server.log();
     for secret in ["private", &token[4..], "cHJpdmF0ZTpwcml2YXRl"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }

@@ -10,6 +10,7 @@ mod reply;
 mod request;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
@@ -116,6 +117,7 @@ async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field
         .await;
     let answered = began.elapsed() - planned;
     app.metrics.database_took(lane_name(lane), answered);
+    log_if_slow(asked, &prepared, answered, app.config.log.slow_query);
     match first {
         Ok(first) => Ok(reply::data(asked, &prepared, first, planned, answered)),
         Err(JobError::Run(RunError::NoContent)) => Ok(reply::no_content(asked)),
@@ -134,6 +136,19 @@ fn document(asked: &Asked, model: &Model<'_>, app: &App) -> Result<HttpResponse,
         (false, false) => ("application/xml", csdl::xml::write(model, asked.protocol, &app.limits)),
     };
     Ok(reply::document(asked, kind, text))
+}
+
+/// Until its first bytes the query took too long: its shape goes into the log. Values are binds and stay out.
+fn log_if_slow(asked: &Asked, prepared: &Prepared, took: Duration, limit: u64) {
+    /// Of the SQL; a shape is known by its beginning.
+    const SHOWN: usize = 4_000;
+    if limit == 0 || took < Duration::from_millis(limit) {
+        return;
+    }
+    let shape = prepared.plan.level.statement().postgres_text().unwrap_or_default();
+    let shape: String = shape.chars().take(SHOWN).collect();
+    let (request, set, ms) = (asked.id.0, prepared.set, took.as_millis());
+    tracing::warn!(%request, set, ms, shape, "slow query");
 }
 
 fn lane_name(lane: Lane) -> &'static str {

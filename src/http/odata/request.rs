@@ -6,7 +6,7 @@ use actix_web::web::Bytes;
 use uuid::Uuid;
 
 use super::super::address::{Address, Api};
-use super::super::{App, Problem, PublicUrl, RoutePattern};
+use super::super::{App, Problem, PublicUrl, RequestId, RoutePattern};
 use super::conditional::KnownTags;
 use super::negotiate;
 use super::prefer::Preferences;
@@ -43,6 +43,8 @@ pub struct Asked {
     pub preferences: Preferences,
     /// `If-None-Match`, for answers that have an ETag.
     pub known: KnownTags,
+    /// Names it in the log.
+    pub id: RequestId,
 }
 
 impl Asked {
@@ -93,6 +95,7 @@ impl Asked {
             continuation: None,
             preferences: Preferences::of(http.headers()),
             known: KnownTags::of(http),
+            id: RequestId::of(http),
         };
         RoutePattern::set(http, asked.pattern());
         let options = parse::request_options(&asked.raw())?;
