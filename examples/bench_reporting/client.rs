@@ -31,12 +31,42 @@ impl Client {
 
     /// Hands the body on as it comes; anything but a 200 is an error.
     pub fn stream(&mut self, path: &str, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nUser-Agent: bench\r\n\r\n",
+        let mut refusal = Vec::new();
+        let status = self.send("GET", path, "", |status, bytes| {
+            if status == 200 {
+                take(bytes)
+            } else {
+                refusal.extend_from_slice(bytes)
+            }
+            Ok(())
+        })?;
+        if status == 200 {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("{status} for {path}: {}", String::from_utf8_lossy(&refusal))))
+    }
+
+    /// Any request, with a body of JSON where there is one; the status. An error of `take` leaves the connection in the
+    /// middle of the answer: it is of no more use.
+    pub fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+        mut take: impl FnMut(u16, &[u8]) -> io::Result<()>,
+    ) -> io::Result<u16> {
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nUser-Agent: bench\r\n",
             self.authority, self.authorization
         );
+        if !body.is_empty() {
+            request += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        }
+        request += "\r\n";
+        request += body;
         self.socket.get_mut().write_all(request.as_bytes())?;
-        let status = self.line()?.split(' ').nth(1).unwrap_or_default().to_owned();
+        let status = self.line()?.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status: u16 = status.ok_or_else(|| io::Error::other("no status line"))?;
         let mut length = None;
         loop {
             let line = self.line()?.to_ascii_lowercase();
@@ -46,20 +76,15 @@ impl Client {
                 Some(_) => {}
             }
         }
-        let mut refusal = Vec::new();
-        let ok = status == "200";
-        let mut sink = |bytes: &[u8]| if ok { take(bytes) } else { refusal.extend_from_slice(bytes) };
+        let mut sink = |bytes: &[u8]| take(status, bytes);
         match length {
             Some(length) => self.exactly(length, &mut sink)?,
             None => self.chunks(&mut sink)?,
         }
-        if ok {
-            return Ok(());
-        }
-        Err(io::Error::other(format!("{status} for {path}: {}", String::from_utf8_lossy(&refusal))))
+        Ok(status)
     }
 
-    fn chunks(&mut self, sink: &mut impl FnMut(&[u8])) -> io::Result<()> {
+    fn chunks(&mut self, sink: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         loop {
             let size = usize::from_str_radix(self.line()?, 16).map_err(io::Error::other)?;
             self.exactly(size, sink)?;
@@ -70,14 +95,14 @@ impl Client {
         }
     }
 
-    fn exactly(&mut self, mut left: usize, sink: &mut impl FnMut(&[u8])) -> io::Result<()> {
+    fn exactly(&mut self, mut left: usize, sink: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         while left > 0 {
             let there = self.socket.fill_buf()?;
             let n = there.len().min(left);
             if n == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            sink(&there[..n]);
+            sink(&there[..n])?;
             self.socket.consume(n);
             left -= n;
         }
