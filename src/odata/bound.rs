@@ -326,6 +326,16 @@ impl Expr {
         matches!(self.kind, Kind::Null)
     }
 
+    /// Whether it may be an infinity, of which arithmetic makes what is no number. Stored doubles are finite.
+    pub fn may_be_infinite(&self) -> bool {
+        self.ty == Edm::Double
+            && match &self.kind {
+                Kind::Literal(sql::Value::Double(n)) => n.is_infinite(),
+                Kind::Arithmetic(Arithmetic::DivBy, ..) | Kind::Column { .. } => true,
+                _ => self.operands().into_iter().any(Expr::may_be_infinite),
+            }
+    }
+
     /// What it costs every later stage, which recurses over it; a hundred members of a list count as a part.
     pub fn size(&self) -> Size {
         let own = if let Kind::In { list, .. } = &self.kind { 1 + list.len() / 100 } else { 1 };

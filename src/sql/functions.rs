@@ -126,6 +126,9 @@ pub static DECIMAL_ROUND: Function =
     same("CASE WHEN {0} < 0 THEN -((-{0} + {1} / 2) / {1}) ELSE ({0} + {1} / 2) / {1} END");
 pub static DECIMAL_FLOOR: Function = same("({0} - (({0} % {1}) + {1}) % {1}) / {1}");
 pub static DECIMAL_CEILING: Function = same("({0} + ((-{0} % {1}) + {1}) % {1}) / {1}");
+/// integer, the most that stays in Int64, factor: what does not stay becomes the end of Int64.
+pub static SCALED_TO_COMPARE: Function =
+    same("CASE WHEN {0} > {1} THEN 9223372036854775807 WHEN {0} < -{1} THEN -9223372036854775807 ELSE {0} * {2} END");
 /// A positive number divided by 10^n, half up.
 pub static HALF_UP: Function = same("({0} + {1} / 2) / {1}");
 
@@ -157,6 +160,9 @@ pub static DOUBLE_DIV_BY: Function = differs(
     "CASE WHEN {1} <> 0 THEN {0} / {1} WHEN {1} = 0 AND {0} > 0 THEN 'Infinity'::float8 \
      WHEN {1} = 0 AND {0} < 0 THEN '-Infinity'::float8 END",
 );
+
+/// SQLite makes a null of what is not a number.
+pub static NOT_NAN: Function = differs("{0}", "NULLIF({0}, 'NaN'::float8)");
 
 // Casts to text (OD-38).
 pub static INTEGER_TEXT: Function = differs("CAST({0} AS TEXT)", "{0}::text COLLATE \"C\"");

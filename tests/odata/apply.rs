@@ -56,6 +56,10 @@ fn od_80_aggregate() {
             ),
             ("Worklogs?$apply=aggregate(WorkItemId with countdistinct as Items)", json!([{"Items": 9}])),
             ("Worklogs?$apply=aggregate(Hours with sum as H)&$filter=H gt 1", json!([{"H": 596_529.368_611}])),
+            (
+                "Worklogs?$apply=aggregate(null with min as Nothing)&$filter=not (Nothing gt 2.5)",
+                json!([{"Nothing": null}]),
+            ),
         ],
     );
 }
@@ -70,6 +74,10 @@ fn od_82_aggregates_of_expressions() {
             ("Worklogs?$apply=aggregate(length(Comment) with max as L)", json!([{"L": 23}])),
             ("Worklogs?$apply=aggregate(WorkItem/Priority with max as P)", json!([{"P": 2}])),
             ("WorkItems?$apply=aggregate(Children/$count with sum as C)", json!([{"C": 6}])),
+            (
+                "Worklogs?$apply=aggregate(case(IsBillable:1,true:-1) divby 0 with sum as S,INF with average as A)",
+                json!([{"S": null, "A": "INF"}]),
+            ),
         ],
     );
 }

@@ -79,6 +79,10 @@ fn od_32_in() {
         ("Date in (2024-02-29,2025-01-01)", "5 6 9"),
         ("Timestamp in (2024-02-29T12:00:00Z)", "6"),
         ("Hours in (0.25,1.5)", "3 7"),
+        ("1.0 in (7,0.1,1000.000001,null)", NONE),
+        ("1.0 in (7,1)", ALL),
+        ("1.50 in (0.1,1.5)", ALL),
+        ("1.0 in (1e0)", ALL),
     ]);
 }
 
@@ -92,6 +96,11 @@ fn od_33_arithmetic() {
         ("PeriodLength add 1 gt 2147483647", "8"),
         ("PeriodLength mul PeriodLength gt 4611686014132420608", "8"),
         ("-7 div 2 eq -3", ALL),
+        ("floor(7) div 2 eq 3.5", ALL),
+        ("(PeriodLength add ceiling(PeriodLength)) divby 2 eq PeriodLength", ALL),
+        // At the scale of Hours the left side leaves Int64.
+        ("PeriodLength mul 4000000000 gt Hours", "1 2 3 4 5 7 8 9 10 13"),
+        ("not (PeriodLength mul -4000000000 ge Hours)", "1 2 3 4 5 7 8 9 10 13"),
         ("7 div 2 eq 3.5", NONE),
         ("7 divby 2 eq 3.5", ALL),
         ("7.0 div 2 eq 3.5", ALL),
@@ -101,6 +110,11 @@ fn od_33_arithmetic() {
         ("-1 divby PeriodLength eq -INF", "6"),
         ("0 divby PeriodLength eq null", "6"),
         ("BillablePeriodLength div 60 eq null", "3 6 8 10"),
+        // What is no number is null on both back ends.
+        ("(1 divby PeriodLength) sub INF eq null", "6"),
+        ("(1 divby PeriodLength) mod 3 eq null", "6"),
+        ("(1 divby PeriodLength) mul PeriodLength eq null", "6"),
+        ("INF sub INF eq null", ALL),
     ]);
     check_items(&[
         // A null is not divided, whatever the divisor.
@@ -232,6 +246,8 @@ fn od_38_mathematics_types_and_conditions() {
         ("cast(BudgetId,Edm.String) eq null", "3 6 8 10"),
         ("case(true:null,true:null) in (3600,null)", ALL),
         ("case(true:null,true:null) sub 1.5 eq null", ALL),
+        ("date(case(true:null)) eq null", ALL),
+        ("totalseconds(case(true:null)) eq null", ALL),
     ]);
 }
 

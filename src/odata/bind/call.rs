@@ -84,6 +84,9 @@ impl Binder<'_> {
     /// OD-35: a duration is carried in microseconds, which are its seconds at scale 6.
     fn total_seconds(&mut self, duration: &syntax::Expr) -> Result<Expr> {
         let bound = promote::temporal_literals(self.value(duration)?, Expr::null()).0;
+        if bound.ty == Edm::Untyped {
+            return Ok(Expr { ty: Edm::Decimal { precision: 18, scale: 6 }, ..Expr::null() });
+        }
         if bound.ty != Edm::Duration && !bound.is_null() {
             let message = format!("totalseconds takes a duration, and this is an {}.", bound.ty.name());
             return Err(ODataError::new(Code::TypeMismatch, message).at(duration.span.start));
@@ -183,7 +186,7 @@ impl Binder<'_> {
     }
 }
 
-/// `round`, `floor` and `ceiling` keep integers and exact decimals exact.
+/// `round`, `floor` and `ceiling` of integers and decimals are exact decimals: integers are promoted (§5.1.1.14.1).
 fn exact_rounding(name: &str, args: &[Expr]) -> Option<Expr> {
     let [arg] = args else { return None };
     let overload = match name {
@@ -193,7 +196,7 @@ fn exact_rounding(name: &str, args: &[Expr]) -> Option<Expr> {
         _ => return None,
     };
     match arg.ty {
-        Edm::Int32 | Edm::Int64 => Some(arg.clone()),
+        Edm::Int32 | Edm::Int64 => promote::to(arg.clone(), overload.returns).ok(),
         Edm::Decimal { scale, .. } if !matches!(arg.kind, Kind::Decimal(_)) => {
             let factor = super::number::integer(10i64.checked_pow(scale.into())?);
             let (nullable, range) = (arg.nullable, arg.range);
@@ -216,7 +219,8 @@ fn fits(arg: Arg, e: &Expr) -> bool {
 }
 
 fn called(overload: &'static Overload, args: Vec<Expr>) -> Result<Expr> {
-    if args.iter().any(Expr::is_null) {
+    // What has no type is null, however it is written.
+    if args.iter().any(|a| a.is_null() || a.ty == Edm::Untyped) {
         return Ok(Expr { ty: overload.returns, ..Expr::null() });
     }
     let nullable = args.iter().any(|a| a.nullable);

@@ -168,6 +168,9 @@ impl Binder<'_> {
         let with_null = members.iter().any(|(m, _)| m.is_null());
         // What has no type is null, however it is written.
         let value = if value.ty == Edm::Untyped { Expr::null() } else { value };
+        if let Kind::Decimal(_) = value.kind {
+            return constant_within(&value, members);
+        }
         let mut values = Vec::with_capacity(members.len());
         for (member, position) in members {
             if member.is_null() {
@@ -240,6 +243,15 @@ impl Binder<'_> {
             .map_err(|e| e.at(position))?;
         Ok(Expr { kind: Kind::Case(arms), ty, nullable, range })
     }
+}
+
+/// A number with a point takes no form of its own, into which members could be brought.
+fn constant_within(value: &Expr, members: Vec<(Expr, usize)>) -> Result<Expr> {
+    let equal = |(member, position): (Expr, usize)| {
+        super::promote::comparison(Compare::Eq, value.clone(), member, (0, 0)).map_err(|e| e.at(position))
+    };
+    let parts = members.into_iter().map(equal).collect::<Result<_>>()?;
+    Ok(Expr { kind: Kind::Or(parts), ty: Edm::Boolean, nullable: false, range: None })
 }
 
 fn too_complex(how: &str, position: usize) -> ODataError {

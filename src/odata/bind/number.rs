@@ -117,8 +117,9 @@ fn numeric(op: Arithmetic, left: Expr, right: Expr) -> Result<Expr> {
 }
 
 fn node(op: Arithmetic, left: Expr, right: Expr, ty: Edm, range: Option<(i128, i128)>) -> Expr {
-    // `0 divby 0` is null (OD-33).
-    let nullable = left.nullable || right.nullable || op == Arithmetic::DivBy;
+    // `0 divby 0` is null, and so is every other result that is no number (OD-33).
+    let infinite = left.may_be_infinite() || right.may_be_infinite();
+    let nullable = left.nullable || right.nullable || op == Arithmetic::DivBy || infinite;
     Expr { kind: Kind::Arithmetic(op, Box::new(left), Box::new(right)), ty, nullable, range }
 }
 

@@ -1,5 +1,7 @@
 //! Types that meet: promotion (Part 2 §5.1.1.14, OD-36, OD-38, OD-44), and where exactly a literal falls.
 
+use std::cmp::Ordering;
+
 use super::super::bound::{Compare, Decimal, Expr, Kind, enum_literal};
 use super::super::edm::{Edm, EnumType};
 use super::super::error::{Code, ODataError, Result};
@@ -126,6 +128,9 @@ pub(super) fn temporal_literals(left: Expr, right: Expr) -> (Expr, Expr) {
 
 /// A comparison; both sides take their common type. `tenths`: what each literal has below a microsecond (OD-117).
 pub(super) fn comparison(op: Compare, left: Expr, right: Expr, tenths: (u8, u8)) -> Result<Expr> {
+    // What has no type is null, however it is written.
+    let typed = |e: Expr| if e.ty == Edm::Untyped { Expr::null() } else { e };
+    let (left, right) = (typed(left), typed(right));
     if left.is_null() || right.is_null() {
         return Ok(compared(op, left, right));
     }
@@ -143,6 +148,17 @@ pub(super) fn comparison(op: Compare, left: Expr, right: Expr, tenths: (u8, u8))
         );
         return Err(ODataError::new(Code::TypeMismatch, message));
     };
+    if let (Kind::Decimal(a), Kind::Decimal(b)) = (&left.kind, &right.kind) {
+        let order = order(*a, *b);
+        return Ok(Expr::boolean(match op {
+            Compare::Eq => order.is_eq(),
+            Compare::Ne => order.is_ne(),
+            Compare::Gt => order.is_gt(),
+            Compare::Ge => order.is_ge(),
+            Compare::Lt => order.is_lt(),
+            Compare::Le => order.is_le(),
+        }));
+    }
     if let Some(placed) = against_decimal(op, &left, &right) {
         return Ok(placed);
     }
@@ -208,9 +224,6 @@ fn against_decimal(op: Compare, left: &Expr, right: &Expr) -> Option<Expr> {
             _ => return None,
         },
     };
-    if matches!(value.kind, Kind::Decimal(_)) {
-        return None;
-    }
     let scale = if let Edm::Decimal { scale, .. } = value.ty { scale } else { 0 };
     let (floor, exact) = floor(decimal, scale);
     let (op, bound) = match (op, exact) {
@@ -231,6 +244,16 @@ fn against_decimal(op: Compare, left: &Expr, right: &Expr) -> Option<Expr> {
     };
     let literal = Expr { kind: Kind::Literal(Value::Int64(clamped.1)), ty: value.ty, nullable: false, range: None };
     Some(compared(clamped.0, value.clone(), literal))
+}
+
+/// One of them has the larger scale already; where the other leaves i128 at it, its sign decides.
+fn order(a: Decimal, b: Decimal) -> Ordering {
+    let scale = a.scale.max(b.scale);
+    let at_scale = |d: Decimal| {
+        let factor = 10i128.checked_pow(u32::from(scale - d.scale)).unwrap_or(i128::MAX);
+        d.mantissa.saturating_mul(factor)
+    };
+    at_scale(a).cmp(&at_scale(b))
 }
 
 /// The decimal at a scale: rounded down, and whether nothing was lost. Beyond i128 it saturates.

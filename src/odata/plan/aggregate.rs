@@ -3,7 +3,9 @@
 use super::super::bound::{AggregatePart, Aggregation, Grouping, Method, Transformation};
 use super::super::edm::Edm;
 use super::eager;
+use super::expr::call;
 use super::scope::{Place, Planner};
+use crate::sql::functions as f;
 use crate::sql::{self, Aggregate, Arithmetic, Expr, From, Select, Type, Value};
 
 impl Planner<'_> {
@@ -66,9 +68,11 @@ impl Planner<'_> {
             Method::CountDistinct => of(Aggregate::CountDistinct),
             Method::Min => of(Aggregate::Min),
             Method::Max => of(Aggregate::Max),
+            Method::Sum if operand.may_be_infinite() => call(&f::NOT_NAN, [of(Aggregate::Sum)]),
             Method::Sum if part.ty == Edm::Double => of(Aggregate::Sum),
             // PostgreSQL sums Int64 in numeric; what leaves Int64 is an error there and here.
             Method::Sum => of(Aggregate::Sum).cast(Type::Int64),
+            Method::Average if operand.may_be_infinite() => call(&f::NOT_NAN, [average(&value, operand.ty, part.ty)]),
             Method::Average => average(&value, operand.ty, part.ty),
         }
     }

@@ -136,7 +136,7 @@ impl Planner<'_> {
             return folded;
         }
         let nullable = (left.nullable, right.nullable);
-        let (l, r) = (self.value(left), self.value(right));
+        let (l, r) = (self.compared(left), self.compared(right));
         let one_literal = is_literal(left) || is_literal(right);
         let plain = match op {
             Compare::Eq => Cmp::Eq,
@@ -155,6 +155,23 @@ impl Planner<'_> {
             (_, _, Sight::Positive) => l.compare(plain, r),
             (_, _, Sight::Shown) => l.compare(plain, r).or_else(sql::Expr::False),
         }
+    }
+
+    /// A side of a comparison. A number that leaves Int64 at the scale of the Decimal beside it is still compared: it is
+    /// more, or less, than any of them.
+    fn compared(&mut self, e: &Expr) -> sql::Expr {
+        if let (Kind::Convert(inner), Edm::Decimal { scale, .. }) = (&e.kind, e.ty)
+            && !fits_int64(e)
+            && let Some(digits) = scale_of(inner.ty).and_then(|from| scale.checked_sub(from))
+            && digits > 0
+        {
+            let factor = 10i64.pow(digits.into());
+            let bounds = [i64::MAX / factor, factor];
+            let mut args = vec![self.value(inner).cast(Type::Int64)];
+            args.extend(bounds.map(sql::Expr::Int));
+            return sql::Expr::Call(&f::SCALED_TO_COMPARE, args);
+        }
+        self.value(e)
     }
 
     /// Comparison with a bare null (Part 2 §5.1.1.1.1 to 6).
@@ -182,7 +199,7 @@ impl Planner<'_> {
         let constant = nonzero_constant(right);
         if e.ty == Edm::Double {
             let (l, r) = (self.double(left), self.double(right));
-            return match op {
+            let result = match op {
                 Arithmetic::Add => l.arithmetic(Op::Add, r),
                 Arithmetic::Sub => l.arithmetic(Op::Sub, r),
                 Arithmetic::Mul => l.arithmetic(Op::Mul, r),
@@ -190,6 +207,11 @@ impl Planner<'_> {
                 Arithmetic::DivBy => call(&f::DOUBLE_DIV_BY, [l, r]),
                 Arithmetic::Div => self.guarded(call(&f::DOUBLE_DIV, [l, r])),
                 Arithmetic::Mod => self.guarded(call(&f::DOUBLE_MOD, [l, r])),
+            };
+            return if left.may_be_infinite() || right.may_be_infinite() {
+                call(&f::NOT_NAN, [result])
+            } else {
+                result
             };
         }
         let fits = fits_int64(e);
@@ -282,7 +304,7 @@ impl Planner<'_> {
 
     fn scale_up(&mut self, value: sql::Expr, e: &Expr, digits: u32) -> sql::Expr {
         if digits == 0 {
-            return value;
+            return if e.ty == Edm::Int32 { value.cast(Type::Int64) } else { value };
         }
         let factor = 10i128.saturating_pow(digits);
         let fits = e.range.is_some_and(|(low, high)| {
@@ -412,6 +434,15 @@ pub(super) fn call<const N: usize>(function: &'static f::Function, args: [sql::E
 
 fn is_literal(e: &Expr) -> bool {
     matches!(e.kind, Kind::Literal(_) | Kind::Decimal(_))
+}
+
+/// Digits behind the point of an exact number.
+fn scale_of(ty: Edm) -> Option<u8> {
+    match ty {
+        Edm::Int32 | Edm::Int64 => Some(0),
+        Edm::Decimal { scale, .. } => Some(scale),
+        _ => None,
+    }
 }
 
 fn fits_int64(e: &Expr) -> bool {
