@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use super::apply;
 use super::evaluate::{Base, Failure, Node, Object, Result, Risks, Row, Scope};
+use super::expression::{Expr, Kind, Op};
+use super::number;
 use super::query::{Expand, Key, Options, Query};
 use super::value::{Type, Value};
 use super::world::World;
@@ -23,14 +25,33 @@ pub struct Rows {
 
 pub fn answer(world: &World, query: &Query) -> Answer {
     let risks = Risks::default();
+    note_constants(world, query, &risks);
     let rows = rows_of(world, query, &risks);
     Answer { rows, risks: risks.codes() }
+}
+
+/// Notes what fails whatever the rows are (OD-33): constants, a zero that is written as divisor, and a number too large to
+/// become a Decimal among others.
+fn note_constants(world: &World, query: &Query, risks: &Risks) {
+    let nothing = Row::entity(query.set, 0);
+    let scope = Scope::new(world, risks, &nothing);
+    let is_zero = |expr: &Expr| matches!(&expr.kind, Kind::Literal(value, _) if value.equals(&Value::Int(0)));
+    let is_large = |expr: &&Expr| matches!(&expr.kind, Kind::Literal(value, _) if number::is_large(value));
+    for expr in query.expressions() {
+        expr.walk(&mut |expr| match &expr.kind {
+            Kind::Binary(Op::Div | Op::Mod, _, right) if is_zero(right) => risks.note(Failure::DivisionByZero),
+            _ if expr.ty == Type::Decimal && expr.children().iter().any(is_large) => risks.note(Failure::Overflow),
+            _ if expr.is_constant() => drop(scope.evaluate(expr)),
+            _ => {}
+        });
+    }
 }
 
 fn rows_of(world: &World, query: &Query, risks: &Risks) -> Result<Rows> {
     let all = (0..world.sets[query.set].rows.len()).map(|row| Row::entity(query.set, row)).collect();
     let rows = apply::applied(world, risks, &query.apply, all)?;
     let evaluation = Evaluation { world, risks };
+    evaluation.look_at_all(query.set, &query.options);
     let (rows, count) = evaluation.selected(rows, &query.options)?;
     let rows = rows.iter().map(|row| evaluation.written(row, &query.options)).collect::<Result<_>>()?;
     Ok(Rows { rows, count })
@@ -90,7 +111,7 @@ impl Evaluation<'_> {
     }
 
     fn written(&self, row: &Row, options: &Options) -> Result<Object> {
-        let selected = |name: &str| options.select.is_empty() || options.select.iter().any(|s| s == name);
+        let selected = |name: &str| options.select.is_empty() || options.select.iter().any(|s| s == name || s == "*");
         let mut object = Object::new();
         match &row.base {
             Base::Derived(derived) => {
@@ -109,6 +130,19 @@ impl Evaluation<'_> {
             self.expanded(row, expand, &mut object)?;
         }
         Ok(object)
+    }
+
+    /// Notes what fails for any row of an expanded set: a database may look at the children of others first (OD-33).
+    fn look_at_all(&self, set: usize, options: &Options) {
+        for expand in &options.expand {
+            let target = self.world.sets[set].nav(&expand.nav).expect("a navigation property").target;
+            let own = Options { expand: Vec::new(), ..expand.options.clone() };
+            if own.expressions().iter().any(|expr| expr.can_fail()) {
+                let all = (0..self.world.sets[target].rows.len()).map(|row| Row::entity(target, row)).collect();
+                let _ = self.selected(all, &own);
+            }
+            self.look_at_all(target, &expand.options);
+        }
     }
 
     fn expanded(&self, row: &Row, expand: &Expand, object: &mut Object) -> Result<()> {

@@ -68,7 +68,7 @@ pub struct Risks {
 }
 
 impl Risks {
-    fn note(&self, failure: Failure) {
+    pub fn note(&self, failure: Failure) {
         match failure {
             Failure::Overflow => self.overflow.set(true),
             Failure::DivisionByZero => self.zero.set(true),
@@ -122,6 +122,10 @@ impl<'s> Scope<'s> {
             Kind::Binary(Op::Or, left, right) => self.either(left, right, true),
             Kind::Binary(op, left, right) => {
                 let (left, right) = (self.evaluate(left), self.evaluate(right));
+                // Nothing is reckoned with a null, and nothing but null is equal to it.
+                if !matches!(op, Op::Eq | Op::Ne) && (left == Ok(Value::Null) || right == Ok(Value::Null)) {
+                    return binary(*op, Value::Null, Value::Null, &expr.ty);
+                }
                 binary(*op, left?, right?, &expr.ty)
             }
             Kind::In(value, members) => {
@@ -131,8 +135,10 @@ impl<'s> Scope<'s> {
             }
             Kind::Call(name, arguments) => {
                 let values: Vec<Result> = arguments.iter().map(|argument| self.evaluate(argument)).collect();
-                let values = values.into_iter().collect::<Result<Vec<Value>>>()?;
-                Ok(if values.iter().any(Value::is_null) { Value::Null } else { functions::call(name, &values) })
+                if values.contains(&Ok(Value::Null)) {
+                    return Ok(Value::Null);
+                }
+                Ok(functions::call(name, &values.into_iter().collect::<Result<Vec<Value>>>()?))
             }
             Kind::Cast(inner) => Ok(functions::cast(self.evaluate(inner)?, &expr.ty)),
             Kind::Case(arms) => self.case(arms, &expr.ty),
@@ -160,7 +166,12 @@ impl<'s> Scope<'s> {
             arms.iter().map(|(condition, value)| (self.evaluate(condition), self.evaluate(value))).collect();
         for (condition, value) in evaluated {
             if condition? == Value::Bool(true) {
-                return Ok(value?.promoted(ty));
+                let value = value?.promoted(ty);
+                // Kept with the digits of the other values, it may not fit.
+                if number::is_large(&value) {
+                    self.risks.note(Failure::Overflow);
+                }
+                return Ok(value);
             }
         }
         Ok(Value::Null)
@@ -168,6 +179,7 @@ impl<'s> Scope<'s> {
 
     /// A lambda: the members for which the predicate is true are those that count; null is not true.
     fn quantified(&self, path: &Path, variable: &str, inner: &Expr, any: bool) -> Result {
+        self.look_at_all(path, Some(variable), inner);
         let mut failed = None;
         for (set, row) in self.entities(path) {
             let mut scope = self.clone();
@@ -181,7 +193,31 @@ impl<'s> Scope<'s> {
         failed.map_or(Ok(Value::Bool(!any)), Err)
     }
 
+    /// Notes what fails for any row of the collection's set: a database may look at members of others first (OD-33).
+    fn look_at_all(&self, path: &Path, variable: Option<&str>, inner: &Expr) {
+        if !inner.can_fail() {
+            return;
+        }
+        let set = self.set_of(path);
+        for row in (0..self.world.sets[set].rows.len()).map(|row| Row::entity(set, row)) {
+            let mut scope = Scope { row: if variable.is_some() { self.row } else { &row }, ..self.clone() };
+            scope.variables.extend(variable.map(|name| (name, row.clone())));
+            let _ = scope.evaluate(inner);
+        }
+    }
+
+    /// The set that a path of navigation properties leads to.
+    fn set_of(&self, path: &[String]) -> usize {
+        let (row, path) = self.start(path);
+        let Base::Entity { set, .. } = row.base else { panic!("{} begins at no entity", path.join("/")) };
+        let step = |set: usize, name: &String| self.world.sets[set].nav(name).expect("a navigation property").target;
+        path.iter().fold(set, step)
+    }
+
     fn count(&self, path: &Path, inner: Option<&Expr>) -> Result {
+        if let Some(inner) = inner {
+            self.look_at_all(path, None, inner);
+        }
         let mut count = 0;
         let mut failed = None;
         for (set, row) in self.entities(path) {

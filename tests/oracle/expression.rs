@@ -147,6 +147,24 @@ impl Expr {
         matches!(self.kind, Kind::Any(..) | Kind::All(..) | Kind::Count(..))
     }
 
+    /// Whether some row could make it fail: a divisor or product that is not written down.
+    pub fn can_fail(&self) -> bool {
+        let mut found = false;
+        self.walk(&mut |expr| {
+            if let Kind::Binary(Op::Div | Op::Mod | Op::Mul, _, right) = &expr.kind {
+                found |= !matches!(right.kind, Kind::Literal(..));
+            }
+        });
+        found
+    }
+
+    /// Whether it is the same for every row.
+    pub fn is_constant(&self) -> bool {
+        let mut constant = true;
+        self.walk(&mut |expr| constant &= !matches!(expr.kind, Kind::Path(_) | Kind::Absent(..)) && !expr.binds());
+        constant
+    }
+
     /// This one and everything below.
     pub fn walk(&self, visit: &mut dyn FnMut(&Expr)) {
         visit(self);

@@ -80,3 +80,8 @@ fn applies() {
 fn expands() {
     agree(Topic::Expand, 60, 500);
 }
+
+#[test]
+fn computes() {
+    agree(Topic::Compute, 60, 500);
+}

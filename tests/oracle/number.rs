@@ -59,7 +59,8 @@ fn integers(op: Op, left: i64, right: i64) -> Result {
 
 fn decimals(op: Op, left: Decimal, right: Decimal) -> Result {
     let scale = left.scale.max(right.scale);
-    let both = left.at_scale(scale).zip(right.at_scale(scale));
+    let fits = |side: Decimal| side.at_scale(scale).filter(|kept| i64::try_from(*kept).is_ok());
+    let both = fits(left).zip(fits(right));
     let result = both.and_then(|(l, r)| if op == Op::Add { l.checked_add(r) } else { l.checked_sub(r) });
     bounded(result.map(|mantissa| Decimal { mantissa, scale }))
 }
@@ -68,6 +69,15 @@ fn decimals(op: Op, left: Decimal, right: Decimal) -> Result {
 fn bounded(decimal: Option<Decimal>) -> Result {
     let kept = decimal.filter(|decimal| i64::try_from(decimal.mantissa).is_ok());
     kept.map(Value::Decimal).ok_or(Failure::Overflow)
+}
+
+/// Whether a decimal may be too large where others have more digits behind the point.
+pub fn is_large(value: &Value) -> bool {
+    match value {
+        Value::Int(_) => is_large(&value.clone().promoted(&Type::Decimal)),
+        Value::Decimal(d) => d.at_scale(d.scale.max(6)).is_none_or(|kept| i64::try_from(kept).is_err()),
+        _ => false,
+    }
 }
 
 fn doubles(op: Op, left: f64, right: f64) -> Result {

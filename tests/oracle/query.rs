@@ -102,9 +102,10 @@ impl Query {
         steps.chain(self.options.expressions()).collect()
     }
 
-    /// Whether the rows that come are only the first of those that there are.
+    /// Whether what comes is only a part of what there is, so that not everything need be looked at.
     pub fn is_cut(&self) -> bool {
-        self.page.is_some() || self.options.top.is_some() || !self.options.expand.is_empty()
+        let options = &self.options;
+        self.page.is_some() || options.top.is_some() || !options.expand.is_empty() || !options.select.is_empty()
     }
 }
 
@@ -132,7 +133,7 @@ impl Options {
         parts
     }
 
-    fn expressions(&self) -> Vec<&Expr> {
+    pub fn expressions(&self) -> Vec<&Expr> {
         let computed = self.compute.iter().map(|computed| &computed.expr);
         let own = computed.chain(&self.filter).chain(self.orderby.iter().map(|key| &key.expr));
         own.chain(self.expand.iter().flat_map(|expand| expand.options.expressions())).collect()

@@ -151,7 +151,10 @@ fn expressions(expr: &Expr) -> Vec<Expr> {
             all.push(Expr::literal(Value::Bool(true), Type::Boolean));
             all.push(Expr::literal(Value::Bool(false), Type::Boolean));
         }
-        all.push(Expr::null(expr.ty.clone()));
+        // A null beside a duration might be a date or a duration.
+        if expr.ty.is_number() || matches!(expr.ty, Type::Boolean | Type::String) {
+            all.push(Expr::null(expr.ty.clone()));
+        }
     }
     for at in 0..expr.children().len() {
         for child in expressions(expr.children()[at]) {

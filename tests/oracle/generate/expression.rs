@@ -169,7 +169,7 @@ impl Generator<'_> {
             0 => of(Kind::Cast(Box::new(self.date(names, 0)))),
             1 => self.case(names, depth - 1, &|generator, depth| generator.instant(names, depth)),
             _ => {
-                let (op, left) = (self.random.pick(&[Op::Add, Op::Sub]), self.instant(names, depth - 1));
+                let (op, left) = (self.random.pick(&[Op::Add, Op::Sub]), self.typed(names, &Type::DateTimeOffset));
                 let right = self.literal(&Type::Duration);
                 of(Kind::Binary(op, Box::new(left), Box::new(right)))
             }
@@ -182,7 +182,7 @@ impl Generator<'_> {
             0 => of(Kind::Call("date", vec![self.instant(names, depth)])),
             1 if depth > 0 => {
                 let days = self.random.pick(&[1, -1, 29, 366]) * super::super::calendar::DAY;
-                let (left, op) = (self.leaf(names, &Type::Date), self.random.pick(&[Op::Add, Op::Sub]));
+                let (left, op) = (self.typed(names, &Type::Date), self.random.pick(&[Op::Add, Op::Sub]));
                 let right = Expr::literal(Value::Duration(days), Type::Duration);
                 of(Kind::Binary(op, Box::new(left), Box::new(right)))
             }

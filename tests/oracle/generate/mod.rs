@@ -17,6 +17,7 @@ pub enum Topic {
     Orderby,
     Apply,
     Expand,
+    Compute,
 }
 
 pub struct Generator<'w> {
@@ -37,6 +38,7 @@ impl<'w> Generator<'w> {
             Topic::Orderby => self.orderby_query(),
             Topic::Apply => self.apply_query(),
             Topic::Expand => self.expand_query(),
+            Topic::Compute => self.compute_query(),
         }
     }
 

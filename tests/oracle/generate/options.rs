@@ -1,7 +1,7 @@
 //! Requests by what they are about.
 
 use super::super::expression::{Expr, Kind};
-use super::super::query::{Aggregate, Expand, Grouping, Key, Method, Options, Query, Step};
+use super::super::query::{Aggregate, Computed, Expand, Grouping, Key, Method, Options, Query, Step};
 use super::super::value::Type;
 use super::super::world::Set;
 use super::Generator;
@@ -69,6 +69,55 @@ impl Generator<'_> {
         keys
     }
 
+    pub(super) fn compute_query(&mut self) -> Query {
+        let set = self.set();
+        let mut names = Names::of_request(self.world, set);
+        let compute = self.computed(&mut names);
+        let mut select = self.selection(set, &compute);
+        if self.random.chance(1, 6) {
+            select = vec!["*".to_owned()];
+        }
+        let options = Options {
+            compute,
+            filter: self.random.chance(1, 2).then(|| self.truth(&names, 1)),
+            orderby: if self.random.chance(1, 2) { self.keys(&names) } else { Vec::new() },
+            top: Some(1 + self.random.below(60)),
+            count: self.random.chance(1, 4),
+            select,
+            ..Options::default()
+        };
+        let page = self.random.chance(1, 4).then(|| 7 + self.random.below(30));
+        Query { set, apply: Vec::new(), options, page }
+    }
+
+    /// Computed properties, each of which may use those before it.
+    fn computed(&mut self, names: &mut Names) -> Vec<Computed> {
+        let mut computed = Vec::new();
+        for index in 0..=self.random.below(3) {
+            let expr = match self.random.below(6) {
+                0 => self.duration(names),
+                1 => self.time(names),
+                _ => self.any_value(names, 2),
+            };
+            if !matches!(expr.kind, Kind::Literal(..)) {
+                let alias = format!("C{index}");
+                names.values.push((vec![alias.clone()], expr.ty.clone()));
+                computed.push(Computed { expr, alias });
+            }
+        }
+        computed
+    }
+
+    /// The key and what was computed, or everything.
+    fn selection(&mut self, set: usize, computed: &[Computed]) -> Vec<String> {
+        if self.random.chance(1, 4) {
+            return Vec::new();
+        }
+        let mut select = self.key_alone(set);
+        select.extend(computed.iter().map(|computed| computed.alias.clone()));
+        select
+    }
+
     pub(super) fn expand_query(&mut self) -> Query {
         let with_navs: Vec<usize> =
             (0..self.world.sets.len()).filter(|s| !self.world.sets[*s].navs.is_empty()).collect();
@@ -104,11 +153,12 @@ impl Generator<'_> {
             if expands.iter().any(|expand| expand.nav == nav.name) {
                 continue;
             }
-            let names = Names::of(self.world, nav.target, &[]);
+            let mut names = Names::of(self.world, nav.target, &[]);
             let mut options = Options::default();
-            if self.random.chance(1, 2) {
-                options.select = self.key_alone(nav.target);
+            if self.random.chance(1, 4) {
+                options.compute = self.computed(&mut names);
             }
+            options.select = self.selection(nav.target, &options.compute);
             if nav.many && self.random.chance(3, 4) {
                 options.filter = self.random.chance(1, 2).then(|| self.truth(&names, 1));
                 options.orderby = if self.random.chance(1, 2) { self.keys(&names) } else { Vec::new() };
@@ -158,6 +208,10 @@ impl Generator<'_> {
     /// `$filter`, `$orderby` and the like, which see what `$apply` has made.
     fn after_apply(&mut self, names: &Names, derived: bool, query: &mut Query) {
         let options = &mut query.options;
+        let names = &mut names.clone();
+        if self.random.chance(1, 6) {
+            options.compute = self.computed(names);
+        }
         options.filter = self.random.chance(1, 4).then(|| self.truth(names, 1));
         if self.random.chance(1, 3) {
             options.orderby = self.keys(names);
@@ -204,8 +258,17 @@ impl Generator<'_> {
                 }
                 Some((expr, _)) => expr.ty.clone(),
             };
-            values.push((vec![alias.clone()], ty));
+            // The last digits of what adds up Doubles are the database's (OD-201), so nothing is made of them.
+            let vague = matches!(&what, Some((expr, Method::Sum | Method::Average)) if expr.ty == Type::Double);
+            if !vague {
+                values.push((vec![alias.clone()], ty));
+            }
             aggregates.push(Aggregate { what, alias });
+        }
+        if least > 0 && values.is_empty() {
+            let alias = format!("A{level}N");
+            values.push((vec![alias.clone()], Type::Decimal));
+            aggregates.push(Aggregate { what: None, alias });
         }
         (aggregates, values)
     }
