@@ -184,7 +184,7 @@ fn has_collections(fields: &[Field]) -> bool {
 /// property is one that was rolled up (OD-84), and not where a value stands alone.
 fn may_omit_nulls(format: Format, plan: &Plan) -> bool {
     let has_members = match plan.answer {
-        Answer::Collection | Answer::Entity { .. } => !plan.derived,
+        Answer::Collection | Answer::Entity { .. } => !plan.derived && !plan.level.reference,
         Answer::Property { raw } => !raw && matches!(plan.level.fields.first(), Some(Field::Object { .. })),
         Answer::Count => false,
     };

@@ -41,6 +41,14 @@ fn od_72_nulls_are_left_out_where_that_was_asked_for() {
         (V4, "WorkItems(1)?$select=Custom_Team"),
         (V4, "WorkItems(1)?$select=Custom_Team,Title&$expand=Parent"),
         (V4, "WorkItems(1)/Children?$count=true"),
+        (V4, "WorkItems?$select=Custom_Team&$expand=Parent($levels=3;$select=Custom_Team)"),
+        (
+            V4,
+            "WorkItems?$select=Custom_Team&$expand=Parent($levels=max;$select=Title;$expand=AssignedTo),Children/$count",
+        ),
+        (V4, "WorkItems?$select=Custom_Team&$expand=Parent/$ref,Children/$ref"),
+        (V4, "WorkItems?$select=Custom_Team&$expand=*"),
+        (V4, "$entity?$id=WorkItems(1)&$select=Custom_Team"),
         (V33, "workLogsOnly?$orderby=Timestamp&$count=true"),
         (V33, "workItems?$expand=Parent&$select=System_Id,Parent,Budget"),
         (V33, "workLogsOnly(cccccccc-0000-4000-8000-000000000004)/User?$select=Name,N&$compute=null as N"),
@@ -87,6 +95,8 @@ fn od_72_nulls_are_written_where_it_has_no_place() {
         "WorkItems(1)/Title",
         "WorkItems(1)/Title/$value",
         "WorkItems(1)/Custom_Team",
+        "WorkItems(1)/Children/$ref",
+        "WorkItems(2)/Parent/$ref",
         "$metadata",
         "",
     ] {
