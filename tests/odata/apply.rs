@@ -200,6 +200,47 @@ fn od_93_options_after_it() {
 }
 
 #[test]
+fn od_93_parts_of_the_result_are_selected() {
+    let groups = "$apply=groupby((User/Name,User/UniqueName,IsBillable),aggregate($count as N))/filter(N eq 1)\
+                  &$filter=startswith(User/Name,'Ada')";
+    check_apply(
+        V4,
+        &[
+            (&format!("Worklogs?{groups}&$select=User/Name,N"), json!([{"User": {"Name": "Ada Admin"}, "N": 1}])),
+            (&format!("Worklogs?{groups}&$select=User($select=Name)"), json!([{"User": {"Name": "Ada Admin"}}])),
+            (
+                &format!("Worklogs?{groups}&$select=User/Name,User"),
+                json!([{"User": {"Name": "Ada Admin", "UniqueName": "ada@example.com"}}]),
+            ),
+        ],
+    );
+    check_apply(
+        V33,
+        &[(
+            "workLogsOnly?$apply=groupby((User/Name),aggregate($count as N))&$filter=N eq 1&$select=user/name,n&$orderby=user/Name",
+            json!([{"User": {"Name": "Ada Admin"}, "N": 1}, {"User": {"Name": "Bo Budget"}, "N": 1}]),
+        )],
+    );
+    let reply = get(&format!("{V4}/Worklogs?{groups}&$select=User/Name"));
+    assert!(reply.text().contains("#Worklogs(User(Name))\""), "{}", reply.text());
+    let by_item = "Worklogs?$apply=groupby((WorkItem))";
+    check_refused(
+        V4,
+        &[
+            (&format!("Worklogs?{groups}&$select=User/Nope"), 400, "UnknownProperty"),
+            (&format!("Worklogs?{groups}&$select=N/Name"), 400, "UnknownProperty"),
+            (&format!("Worklogs?{groups}&$select=N($select=Name)"), 400, "OptionNotApplicable"),
+            (&format!("Worklogs?{groups}&$select=User($top=1)"), 400, "OptionNotApplicable"),
+            (&format!("Worklogs?{groups}&$select=User($compute=1 as A)"), 501, "NotImplemented"),
+            (&format!("{by_item}&$expand=WorkItem,WorkItem"), 400, "DuplicateOption"),
+            (&format!("{by_item}&$expand=WorkItem/$ref"), 501, "NotImplemented"),
+            (&format!("{by_item}&$expand=WorkItem($levels=2)"), 501, "NotImplemented"),
+            (&format!("{by_item}&$expand=WorkItem($top=1)"), 400, "OptionNotApplicable"),
+        ],
+    );
+}
+
+#[test]
 fn od_81_94_types_and_shape() {
     let reply = get(&format!(
         "{V4}/Worklogs?$apply=groupby((User/Name),aggregate(PeriodLength with sum as Total))&$orderby=User/Name&$top=1"

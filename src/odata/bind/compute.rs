@@ -68,7 +68,7 @@ impl Binder<'_> {
         exact.or_else(|| row.computed.iter().find(|c| self.is_named(&c.name, name)))
     }
 
-    fn is_named(&self, known: &str, name: &str) -> bool {
+    pub(super) fn is_named(&self, known: &str, name: &str) -> bool {
         known == name || (self.model.schema.folds_case && known.eq_ignore_ascii_case(name))
     }
 

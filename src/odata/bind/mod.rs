@@ -4,6 +4,7 @@ mod alias;
 mod apply;
 mod call;
 mod compute;
+mod derived;
 mod expand;
 mod expr;
 mod number;

@@ -12,7 +12,7 @@ use super::compute::refuse_members;
 use super::{Binder, Row};
 
 /// A selected path, and the options in parentheses behind it.
-type Path<'s> = (&'s [Name], &'s syntax::Options);
+pub(super) type Path<'s> = (&'s [Name], &'s syntax::Options);
 
 /// What is selected at one level.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl<'s> Asked<'s> {
     }
 
     /// What is asked for inside a member, by the paths that lead into it.
-    fn inside(whole: bool, paths: &[Path<'s>]) -> Asked<'s> {
+    pub fn inside(whole: bool, paths: &[Path<'s>]) -> Asked<'s> {
         let mut inside = Asked { star: whole, paths: Vec::new() };
         for (rest, options) in paths {
             if !rest.is_empty() {
@@ -230,7 +230,7 @@ pub(super) fn refuse_options(options: &syntax::Options, of: &str) -> Result<()> 
 }
 
 /// A primitive value takes no options at all.
-fn refuse_inside(options: &syntax::Options, of: &str) -> Result<()> {
+pub(super) fn refuse_inside(options: &syntax::Options, of: &str) -> Result<()> {
     refuse_options(options, of)?;
     let given = [
         ("$select", options.select.is_some()),
