@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use timeledger::entities;
+use timeledger::odata::edm::Model;
 
 use crate::backend::{Fixture, for_each_backend};
 use crate::support::http::HOST;
@@ -125,4 +127,19 @@ fn tokens_match_the_published_pattern() {
     let pattern = security.lines().find(|line| line.starts_with("tl[tar]_")).expect("a pattern in SECURITY.md");
     let pattern = regex::Regex::new(&format!("^{pattern}$")).expect("a pattern");
     for_each_backend(|backend| assert!(pattern.is_match(&Server::shared(backend, Fixture::SMALL).token(ADA))));
+}
+
+#[test]
+fn the_searched_texts_are_listed() {
+    let text = page("docs/search.md");
+    for (segment, shown) in [("v4.0", "v4.0"), ("v3.3", "v3.x")] {
+        let (schema, version) = entities::schema_for(segment).expect("a version of ours");
+        let model = Model { schema, version, granted: entities::rights(true), fields: &[] };
+        for set in model.sets() {
+            let texts: Vec<String> = model.searched(set.entity).map(|text| format!("`{}`", text.path)).collect();
+            let texts = if texts.is_empty() { "none".to_owned() } else { texts.join(", ") };
+            let row = format!("| {shown} | `{}` | {texts} |", set.name);
+            assert!(text.contains(&row), "docs/search.md lacks:\n{row}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Many rows at once.
 //!
 //! In: [`Insert`]s and [`Update`]s of any size. Out: their rows in the table. A table that is filled from empty does
-//! without its secondary indexes and foreign keys meanwhile ([`Conn::set_aside`]): made at the end they cost a third,
+//! without its secondary indexes, its triggers and foreign keys meanwhile ([`Conn::set_aside`]): made at the end they cost a third,
 //! and the transaction still ends with every rule checked.
 
 use diesel::QueryableByName;
@@ -28,8 +28,21 @@ struct Definition {
 }
 
 /// Indexes without SQL text are those of UNIQUE and PRIMARY KEY; they stay. SQLite's foreign keys are part of the table.
-const SQLITE_DEFINITIONS: &str = "SELECT 'DROP INDEX \"' || name || '\"' AS gone, sql AS back FROM sqlite_master \
-     WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL ORDER BY rowid";
+const SQLITE_DEFINITIONS: &str = "SELECT 'DROP ' || type || ' \"' || name || '\"' AS gone, sql AS back \
+     FROM sqlite_master WHERE type IN ('index', 'trigger') AND tbl_name = ? AND sql IS NOT NULL ORDER BY rowid";
+/// What the triggers of a table keep on SQLite, made anew: row by row it costs more than all of the rest.
+const KEPT_BY_TRIGGERS: [(&str, &str); 2] = [
+    (
+        "worklogs",
+        "INSERT INTO worklogs_search (worklogs_search) VALUES ('delete-all'); \
+         INSERT INTO worklogs_search (rowid, comment) SELECT id, tl_lower(comment) FROM worklogs WHERE comment IS NOT NULL",
+    ),
+    (
+        "work_items",
+        "INSERT INTO work_items_search (work_items_search) VALUES ('delete-all'); \
+         INSERT INTO work_items_search (rowid, title) SELECT id, tl_lower(title) FROM work_items WHERE title IS NOT NULL",
+    ),
+];
 const POSTGRES_DEFINITIONS: &str = "SELECT format('DROP INDEX %s', i.indexrelid::regclass) AS gone, \
          pg_get_indexdef(i.indexrelid) AS back \
      FROM pg_index i WHERE i.indrelid = $1::regclass \
@@ -67,6 +80,9 @@ impl Conn {
         for definition in definitions {
             on!(self, c => c.batch_execute(&definition.gone))?;
             back.push(definition.back);
+        }
+        if let Conn::Sqlite(_) = self {
+            back.extend(KEPT_BY_TRIGGERS.iter().filter(|(of, _)| *of == table).map(|(_, fill)| (*fill).to_owned()));
         }
         Ok(SetAside(back))
     }

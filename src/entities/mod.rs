@@ -5,6 +5,7 @@
 
 pub mod ledger;
 pub mod reporting;
+mod search;
 mod time;
 
 use crate::odata::edm::{EnumType, Right, Schema, Version};

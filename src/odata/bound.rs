@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::edm::{Complex, ComplexType, Edm, Entity, EnumType, Field, Nav, Prop, Set};
+use super::edm::{Complex, ComplexType, Edm, Entity, EnumType, Field, Nav, Prop, Searched, Set};
 use super::functions::Overload;
 use crate::sql;
 
@@ -251,6 +251,12 @@ pub enum Kind {
     Case(Vec<(Expr, Expr)>),
     /// To another type of the same family: see `bind::promote`.
     Convert(Box<Expr>),
+    /// Whether one of these texts of a row holds the term, in any letter case.
+    Search {
+        var: Var,
+        texts: Vec<&'static Searched>,
+        term: String,
+    },
     Any(Box<Collection>, Option<Box<Expr>>),
     All(Box<Collection>, Box<Expr>),
     Count(Box<Collection>, Option<Box<Expr>>),
@@ -353,7 +359,8 @@ impl Expr {
             | Kind::Prop { .. }
             | Kind::Dynamic { .. }
             | Kind::Column { .. }
-            | Kind::Present { .. } => Vec::new(),
+            | Kind::Present { .. }
+            | Kind::Search { .. } => Vec::new(),
             Kind::Compare(_, left, right) | Kind::Arithmetic(_, left, right) => vec![left, right],
             Kind::And(parts) | Kind::Or(parts) | Kind::Call(_, parts) => parts.iter().collect(),
             Kind::Not(inner) | Kind::Neg(inner) | Kind::Convert(inner) | Kind::All(_, inner) => vec![inner],

@@ -8,8 +8,12 @@ mod types;
 
 pub use types::Types;
 
+mod search;
+
 use super::plan::At;
 use crate::sql::{Alias, Expr, Type};
+
+pub use search::{Searched, searched};
 
 /// An API version as an ordered number: major × 10 + minor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -402,6 +406,8 @@ pub struct Entity {
     pub open: Option<&'static Open>,
     /// Which rows of the table are entities at all (the row policy is not its business).
     pub rows: Option<fn(&mut At) -> Expr>,
+    /// The texts that `$search` looks into.
+    pub search: &'static [Searched],
     pub doc: &'static str,
 }
 
@@ -418,6 +424,7 @@ pub const fn entity(name: &'static str) -> Entity {
         navs: &[],
         open: None,
         rows: None,
+        search: &[],
         doc: "",
     }
 }
@@ -470,6 +477,11 @@ impl Entity {
 
     pub const fn rows(mut self, only: fn(&mut At) -> Expr) -> Entity {
         self.rows = Some(only);
+        self
+    }
+
+    pub const fn search(mut self, texts: &'static [Searched]) -> Entity {
+        self.search = texts;
         self
     }
 

@@ -164,7 +164,20 @@ fn is_system(name: &str) -> bool {
 /// Splits at semicolons outside quotes and parentheses.
 fn split_outside(text: &str) -> Vec<&str> {
     let (mut parts, mut start, mut depth, mut quoted) = (Vec::new(), 0, 0usize, false);
+    // Where an option may begin, and where a search ends: its words and phrases have quotes of their own.
+    let (mut begins, mut skip) = (true, 0);
     for (n, c) in text.char_indices() {
+        if n < skip {
+            continue;
+        }
+        if begins && !quoted && !c.is_whitespace() {
+            skip = search_end(text, n);
+            begins = false;
+            if skip > n {
+                continue;
+            }
+        }
+        begins |= !quoted && matches!(c, '(' | ';');
         match c {
             '\'' => quoted = !quoted,
             '(' if !quoted => depth += 1,
@@ -180,6 +193,26 @@ fn split_outside(text: &str) -> Vec<&str> {
         parts.push(&text[start..]);
     }
     parts
+}
+
+/// Where the value of a `$search=…` that begins at `start` ends; `start` itself for anything else.
+fn search_end(text: &str, start: usize) -> usize {
+    let option = &text[start..];
+    let Some((name, _)) = option.split_once('=').filter(|(name, _)| is(name.trim(), "search")) else { return start };
+    let (mut depth, mut phrase, mut escaped) = (0usize, false, false);
+    for (n, c) in option.char_indices().skip(name.chars().count() + 1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if phrase => escaped = true,
+            '"' => phrase = !phrase,
+            _ if phrase => {}
+            '(' => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            ')' | ';' => return start + n,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// `workItems(42)/System_Title`: the context of a property.
@@ -218,5 +251,27 @@ fn literal(value: &super::bound::Expr) -> String {
         Kind::Literal(Value::Guid(guid)) => guid.to_string(),
         Kind::Literal(Value::Text(text)) => format!("'{}'", text.replace('\'', "''")),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_split_where_they_end() {
+        for (text, parts) in [
+            ("$select=A;$top=5", vec!["$select=A", "$top=5"]),
+            ("$filter=A eq ';';$top=5", vec!["$filter=A eq ';'", "$top=5"]),
+            ("$expand=B($top=1;$skip=2);$top=5", vec!["$expand=B($top=1;$skip=2)", "$top=5"]),
+            (r#"$search="a;b" O'Neil;$top=5"#, vec![r#"$search="a;b" O'Neil"#, "$top=5"]),
+            (r#"$search=(a OR "x\";)" ) b;$top=5"#, vec![r#"$search=(a OR "x\";)" ) b"#, "$top=5"]),
+            (
+                r#"$expand=B( search=O'Neil ")";$top=1);$top=5"#,
+                vec![r#"$expand=B( search=O'Neil ")";$top=1)"#, "$top=5"],
+            ),
+        ] {
+            assert_eq!(split_outside(text), parts);
+        }
     }
 }

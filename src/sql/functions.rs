@@ -18,7 +18,8 @@ const fn same(text: &'static str) -> Function {
     differs(text, text)
 }
 
-const fn differs(sqlite: &'static str, postgres: &'static str) -> Function {
+/// A function with a text for each back end.
+pub const fn differs(sqlite: &'static str, postgres: &'static str) -> Function {
     Function { sqlite, postgres, late: None }
 }
 

@@ -27,7 +27,8 @@ type Tables = BTreeMap<String, BTreeMap<String, (String, bool)>>;
 
 const SQLITE_COLUMNS: &str = "SELECT m.name AS table_name, p.name AS column_name, p.type AS data_type, \
      p.\"notnull\" = 0 AND p.pk = 0 AS nullable FROM sqlite_master m, pragma_table_info(m.name) p \
-     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\'";
+     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\' \
+     AND m.name NOT LIKE '%\\_search%' ESCAPE '\\'";
 const POSTGRES_COLUMNS: &str = "SELECT table_name::text, column_name::text, \
      data_type::text || coalesce(' ' || collation_name::text, '') AS data_type, is_nullable = 'YES' AS nullable \
      FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%'";
@@ -45,7 +46,7 @@ fn introspect(conn: &mut Conn) -> Tables {
     found
 }
 
-const NAMES: [&str; 2] = ["0001_initial", "0002_writing"];
+const NAMES: [&str; 3] = ["0001_initial", "0002_writing", "0003_search"];
 
 #[test]
 fn migrations_go_up_and_down() {

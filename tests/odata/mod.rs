@@ -18,6 +18,7 @@ mod payload;
 mod prefer;
 mod references;
 mod refused;
+mod search;
 mod service;
 mod shape;
 

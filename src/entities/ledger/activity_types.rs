@@ -2,7 +2,7 @@
 
 use super::WORKLOG;
 use crate::odata::edm::Edm::{Boolean, Guid, String};
-use crate::odata::edm::{Entity, col, entity, many, prop};
+use crate::odata::edm::{Entity, col, entity, many, prop, searched};
 
 /// A kind of work. Retired ones stay, for the logs that carry them.
 pub static ACTIVITY_TYPE: Entity = entity("ActivityType")
@@ -18,4 +18,5 @@ pub static ACTIVITY_TYPE: Entity = entity("ActivityType")
         .bound_to("Worklogs")
         .partner("ActivityType")
         .doc("Logs of this kind.")])
+    .search(&[searched("Name", "name")])
     .doc("A kind of work.");

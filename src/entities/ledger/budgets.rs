@@ -3,7 +3,7 @@
 use super::{WORK_ITEM, WORKLOG};
 use crate::entities::time::{self, BILLABLE, TRACKED, TRACKED_ON_BUDGET};
 use crate::odata::edm::Edm::{Boolean, DateTimeOffset, Guid, Int32, Int64, String};
-use crate::odata::edm::{Entity, col, entity, expr, many, prop};
+use crate::odata::edm::{Entity, col, entity, expr, many, prop, searched};
 use crate::sql::{Arithmetic, Type};
 
 /// A budget of time.
@@ -43,4 +43,5 @@ pub static BUDGET: Entity = entity("Budget")
             .partner("Budget")
             .doc("Logs whose effective budget it is."),
     ])
+    .search(&[searched("BudgetName", "name"), searched("Comment", "comment")])
     .doc("A budget of time.");

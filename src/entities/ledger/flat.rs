@@ -3,9 +3,10 @@
 //! A column from elsewhere is called by its path with `_` for each `/`.
 
 use super::{work_items, worklogs};
+use crate::entities::search;
 use crate::entities::{BUDGET_ASSIGNMENT, BUDGETS, LOGS_INDEXED, time};
 use crate::odata::edm::Edm::{Int32, String};
-use crate::odata::edm::{Entity, entity, expr, prop};
+use crate::odata::edm::{Entity, entity, expr, prop, searched};
 use crate::odata::plan::At;
 use crate::sql::{Expr, Type, Value, functions as f};
 
@@ -63,6 +64,12 @@ pub static WORKLOG_FLAT: Entity = entity("WorklogFlat")
         ],
     ])
     .rows(time::counted)
+    .search(&[
+        searched("Comment", "comment").listed(&search::COMMENTS),
+        searched("User_Name", "name").over(&[("users", "user_id", "id")]),
+        searched("WorkItem_Title", "title").over(&[("work_items", "work_item_id", "id")]).listed(&search::TITLES),
+        searched("Budget_BudgetName", "name").over(&[("budgets", "budget_id", "id")]),
+    ])
     .doc("Work done by a person, with the names of what it refers to.");
 
 /// A work item and the names of all it refers to.
@@ -85,6 +92,13 @@ pub static WORK_ITEM_FLAT: Entity = entity("WorkItemFlat")
                 .needs(BUDGETS)
                 .doc("Name of the effective budget."),
         ],
+    ])
+    .search(&[
+        searched("Title", "title").listed(&search::TITLES),
+        searched("AssignedTo_Name", "name").over(&[("users", "assigned_to_user_id", "id")]),
+        searched("Area_AreaPath", "path").over(&[("areas", "area_id", "id")]),
+        searched("Iteration_IterationPath", "path").over(&[("iterations", "iteration_id", "id")]),
+        searched("Budget_BudgetName", "name").over(&[("budgets", "budget_id", "id")]),
     ])
     .doc("A work item of Azure DevOps, with the names of what it refers to.");
 

@@ -2,7 +2,7 @@
 
 use super::{WORK_ITEM, WORKLOG};
 use crate::odata::edm::Edm::{Boolean, Guid, String};
-use crate::odata::edm::{Entity, col, entity, many, prop};
+use crate::odata::edm::{Entity, col, entity, many, prop, searched};
 
 /// A person, whether or not they still sign in.
 pub static USER: Entity = entity("User")
@@ -26,4 +26,5 @@ pub static USER: Entity = entity("User")
             .partner("AssignedTo")
             .doc("Work items assigned to the person."),
     ])
+    .search(&[searched("Name", "name"), searched("UniqueName", "unique_name"), searched("Email", "email")])
     .doc("A person.");

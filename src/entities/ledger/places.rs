@@ -2,7 +2,7 @@
 
 use super::{WORK_ITEM, guid_of};
 use crate::odata::edm::Edm::{Date, Guid, Int32, String};
-use crate::odata::edm::{Entity, col, entity, expr, many, one, prop};
+use crate::odata::edm::{Entity, col, entity, expr, many, one, prop, searched};
 
 /// A project of Azure DevOps.
 pub static PROJECT: Entity = entity("Project")
@@ -23,6 +23,7 @@ pub static PROJECT: Entity = entity("Project")
             .partner("Project")
             .doc("Its iterations."),
     ])
+    .search(&[searched("ProjectName", "name")])
     .doc("A project of Azure DevOps.");
 
 /// What part of the product a work item is about.
@@ -58,6 +59,7 @@ pub static AREA: Entity = entity("Area")
             .partner("Area")
             .doc("Work items of this very area."),
     ])
+    .search(&[searched("AreaPath", "path")])
     .doc("An area of a project.");
 
 /// A stretch of time that a team plans for.
@@ -97,4 +99,5 @@ pub static ITERATION: Entity = entity("Iteration")
             .partner("Iteration")
             .doc("Work items of this very iteration."),
     ])
+    .search(&[searched("IterationPath", "path")])
     .doc("An iteration of a project.");

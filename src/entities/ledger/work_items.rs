@@ -1,10 +1,11 @@
 //! Work items of our own model, by the names of Azure DevOps Analytics; custom fields are dynamic properties (OD-77).
 
 use super::{AREA, BUDGET, ITERATION, PROJECT, USER, WORKLOG, date_key, guid_of};
+use crate::entities::search;
 use crate::entities::time::{self, BILLABLE, TRACKED, TRACKED_ITSELF, TRACKED_TOTAL};
 use crate::entities::{BUDGET_ASSIGNMENT, BUDGETS};
 use crate::odata::edm::Edm::{Boolean, DateTimeOffset, Double, Enum, Guid, Int32, Int64, String};
-use crate::odata::edm::{Entity, Link, Open, Prop, col, entity, expr, many, one, prop};
+use crate::odata::edm::{Entity, Link, Open, Prop, col, entity, expr, many, one, prop, searched};
 use crate::sql::{Alias, Compare, Expr};
 
 /// A work item of Azure DevOps.
@@ -76,6 +77,13 @@ pub static WORK_ITEM: Entity = entity("WorkItem")
             .partner("AssignedWorkItems")
             .constraint("AssignedToUserId", "Id")
             .doc("Who it is assigned to."),
+    ])
+    .search(&[
+        searched("Title", "title").listed(&search::TITLES),
+        searched("AssignedTo/Name", "name").over(&[("users", "assigned_to_user_id", "id")]),
+        searched("Area/AreaPath", "path").over(&[("areas", "area_id", "id")]),
+        searched("Iteration/IterationPath", "path").over(&[("iterations", "iteration_id", "id")]),
+        searched("Budget/BudgetName", "name").over(&[("budgets", "budget_id", "id")]),
     ])
     .doc("A work item of Azure DevOps. Its custom fields are dynamic properties, named with _ for each dot.");
 

@@ -1,9 +1,10 @@
 //! Work logs of our own model.
 
 use super::{ACTIVITY_TYPE, BUDGET, DATE, HOURS, USER, WORK_ITEM, day_key, guid_of, hours};
+use crate::entities::search;
 use crate::entities::{BUDGETS, LOGS_INDEXED, time};
 use crate::odata::edm::Edm::{Boolean, Date, DateTimeOffset, Guid, Int32, String};
-use crate::odata::edm::{Entity, Prop, col, entity, expr, one, prop};
+use crate::odata::edm::{Entity, Prop, col, entity, expr, one, prop, searched};
 
 /// Work done by a person.
 pub static WORKLOG: Entity = entity("Worklog")
@@ -52,6 +53,12 @@ pub static WORKLOG: Entity = entity("Worklog")
             .doc("The day in the calendar."),
     ])
     .rows(time::counted)
+    .search(&[
+        searched("Comment", "comment").listed(&search::COMMENTS),
+        searched("User/Name", "name").over(&[("users", "user_id", "id")]),
+        searched("WorkItem/Title", "title").over(&[("work_items", "work_item_id", "id")]).listed(&search::TITLES),
+        searched("Budget/BudgetName", "name").over(&[("budgets", "budget_id", "id")]),
+    ])
     .doc("Work done by a person.");
 
 pub static SCALARS: &[Prop] = &[

@@ -3,7 +3,7 @@
 use super::{work_items, worklogs};
 use crate::entities::time::{self, BILLABLE, TRACKED, TRACKED_ON_BUDGET};
 use crate::odata::edm::Edm::{Boolean, DateTimeOffset, Guid, Int32, String};
-use crate::odata::edm::{Complex, ComplexType, Entity, col, complex, entity, expr, joined, many, prop};
+use crate::odata::edm::{Complex, ComplexType, Entity, col, complex, entity, expr, joined, many, prop, searched};
 
 /// The effective budget of a log or work item; null for who may not see budgets, by the row policy on the joined table.
 pub const BUDGET: Complex =
@@ -42,4 +42,5 @@ pub static BUDGET_EXTENDED: Entity = entity("ReportingBudgetExtended")
             .bound_to("workLogsOnly")
             .doc("Work logs whose effective budget it is."),
     ])
+    .search(&[searched("BudgetName", "name"), searched("Comment", "comment")])
     .doc("A budget and the time on it.");

@@ -5,9 +5,12 @@ use super::custom::{CUSTOM, ROLLUPS};
 use super::worklogs::WORK_LOG;
 use super::{V3_1, V3_2, parameters};
 use crate::entities::BUDGET_ASSIGNMENT;
+use crate::entities::search;
 use crate::entities::time::{self, BILLABLE, TRACKED, TRACKED_ITSELF, TRACKED_TOTAL};
 use crate::odata::edm::Edm::{Boolean, DateTimeOffset, Double, Enum, Int32, String};
-use crate::odata::edm::{Complex, ComplexType, Entity, Link, Nav, Prop, Value, col, entity, expr, many, one, prop};
+use crate::odata::edm::{
+    Complex, ComplexType, Entity, Link, Nav, Prop, Searched, Value, col, entity, expr, many, one, prop, searched,
+};
 use crate::odata::plan::At;
 use crate::sql::{Expr, Type};
 
@@ -64,8 +67,15 @@ pub static HIERARCHY: Entity = item("ReportingWorkItemHierarchy")
     .doc("A work item, the time on it and the time on all below it.");
 
 const fn item(name: &'static str) -> Entity {
-    entity(name).table("work_items").key(&["System_Id"]).complexes(BUDGETED)
+    entity(name).table("work_items").key(&["System_Id"]).complexes(BUDGETED).search(TEXTS)
 }
+
+static TEXTS: &[Searched] = &[
+    searched("System_Title", "title").listed(&search::TITLES),
+    searched("System_AreaPath", "area_path"),
+    searched("System_IterationPath", "iteration_path"),
+    searched("Budget/BudgetName", "name").over(&[("budgets", "budget_id", "id")]),
+];
 
 static BUDGETED: &[Complex] = &[BUDGET];
 

@@ -2,22 +2,29 @@
 
 use super::work_items::{ITEM, PARENT};
 use super::{V3_2, budgets};
+use crate::entities::search;
 use crate::entities::{LOGS_INDEXED, time};
 use crate::odata::edm::Edm::{Boolean, DateTimeOffset, Guid, Int32, String};
 use crate::odata::edm::{
-    Complex, ComplexType, Entity, Link, Nav, Origin, Prop, col, complex, either, entity, expr, joined, one, prop,
+    Complex, ComplexType, Entity, Link, Nav, Origin, Prop, Searched, col, complex, either, entity, expr, joined, one,
+    prop, searched,
 };
 use crate::sql::{Expr, functions as f};
 
 /// A log by itself. Deleted ones are not there.
-pub static WORK_LOG: Entity =
-    log("ReportingWorkLog").props(&[LOG]).rows(time::counted).complexes(OF_LOG).doc("Work done by a person.");
+pub static WORK_LOG: Entity = log("ReportingWorkLog")
+    .props(&[LOG])
+    .rows(time::counted)
+    .complexes(OF_LOG)
+    .search(TEXTS)
+    .doc("Work done by a person.");
 
 /// The same with deleted ones, for whoever keeps a copy.
 pub static WORK_LOG_WITH_DELETED: Entity = log("ReportingWorkLogWithDeleted")
     .props(&[LOG, DELETED])
     .rows(time::prefiltered)
     .complexes(OF_LOG)
+    .search(TEXTS)
     .doc("Work done by a person, deleted or not.");
 
 /// A log and its work item.
@@ -25,6 +32,7 @@ pub static WORK_LOG_WORK_ITEM: Entity = log("ReportingWorkLogWorkItem")
     .props(&[LOG])
     .rows(time::counted)
     .complexes(WITH_ITEM)
+    .search(TEXTS_WITH_ITEM)
     .navs(ITEMS_ABOVE)
     .doc("Work done by a person, with its work item.");
 
@@ -33,12 +41,23 @@ pub static WORK_LOG_WORK_ITEM_WITH_DELETED: Entity = log("ReportingWorkLogWorkIt
     .props(&[LOG, DELETED])
     .rows(time::prefiltered)
     .complexes(WITH_ITEM)
+    .search(TEXTS_WITH_ITEM)
     .navs(ITEMS_ABOVE)
     .doc("Work done by a person, deleted or not, with its work item.");
 
 const fn log(name: &'static str) -> Entity {
     entity(name).table("worklogs").key(&["Id"]).ordered_by_row().indexed(LOGS_INDEXED)
 }
+
+/// Of a log by itself.
+static TEXTS: &[Searched] = &[COMMENT, USER_NAME, BUDGET_NAME];
+static TEXTS_WITH_ITEM: &[Searched] = &[COMMENT, USER_NAME, ITEM_TITLE, BUDGET_NAME];
+
+const COMMENT: Searched = searched("Comment", "comment").listed(&search::COMMENTS);
+const USER_NAME: Searched = searched("User/Name", "name").over(&[("users", "user_id", "id")]);
+const ITEM_TITLE: Searched =
+    searched("WorkItem/System_Title", "title").over(&[("work_items", "work_item_id", "id")]).listed(&search::TITLES);
+const BUDGET_NAME: Searched = searched("Budget/BudgetName", "name").over(&[("budgets", "budget_id", "id")]);
 
 /// Where nobody else is on record, the owner entered the log: AddedByUser may not be null (contract §3.3).
 const ADDER: [&str; 2] = ["added_by_user_id", "user_id"];

@@ -38,7 +38,7 @@ impl Binder<'_> {
                 Ok(Transformation::Aggregate(aggregation))
             }
             TransformationKind::GroupBy { by, then } => self.group_by(by, then),
-            TransformationKind::Search(_) => absent("search"),
+            TransformationKind::Search(search) => Ok(Transformation::Filter(self.search(search)?)),
             TransformationKind::Compute(_) => absent("compute"),
             TransformationKind::Orderby(_) => absent("orderby"),
             TransformationKind::Skip(_) => absent("skip"),

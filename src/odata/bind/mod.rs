@@ -13,6 +13,7 @@ mod parameters;
 mod promote;
 mod resource;
 mod row;
+mod search;
 mod select;
 
 use std::sync::Arc;
@@ -93,11 +94,7 @@ pub fn bind_filter(
 
 /// Options of the standard that come later (OD-12).
 fn refuse_absent(options: &syntax::Options) -> Result<()> {
-    let absent = [
-        ("$search", options.search.is_some()),
-        ("$deltatoken", options.deltatoken.is_some()),
-        ("$index", options.index.is_some()),
-    ];
+    let absent = [("$deltatoken", options.deltatoken.is_some()), ("$index", options.index.is_some())];
     match absent.iter().find(|(_, given)| *given) {
         Some((name, _)) => Err(ODataError::not_implemented(name).in_option(name)),
         None => Ok(()),
@@ -107,6 +104,7 @@ fn refuse_absent(options: &syntax::Options) -> Result<()> {
 fn only_select(options: &syntax::Options) -> Result<()> {
     let misplaced = [
         ("$filter", options.filter.is_some()),
+        ("$search", options.search.is_some()),
         ("$orderby", options.orderby.is_some()),
         ("$top", options.top.is_some()),
         ("$skip", options.skip.is_some()),
@@ -211,10 +209,7 @@ impl<'a> Binder<'a> {
             None => Vec::new(),
         };
         self.compute(options)?;
-        let filter = match &options.filter {
-            Some(filter) => Some(self.condition(filter).map_err(|e| e.in_option("$filter"))?),
-            None => None,
-        };
+        let filter = self.wanted(options.search.as_ref(), options.filter.as_ref())?;
         let orderby = self.orderby(options)?;
         let output = self.output(options)?;
         let count = options.count.unwrap_or(false);
@@ -250,6 +245,7 @@ impl<'a> Binder<'a> {
         let counted = syntax::Options {
             apply: options.apply.clone(),
             compute: options.compute.clone(),
+            search: options.search.clone(),
             filter: options.filter.clone(),
             ..syntax::Options::default()
         };

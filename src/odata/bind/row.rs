@@ -249,14 +249,11 @@ impl Binder<'_> {
     }
 
     fn count_filter(&mut self, collection: &Collection, member: Var, options: &Options) -> Result<Option<Expr>> {
-        if options.search.is_some() {
-            return Err(ODataError::not_implemented("$search").in_option("$search"));
-        }
-        let Some(filter) = &options.filter else { return Ok(None) };
         self.rows.push(Row::new(member, Shape::Entity(collection.nav.target)));
-        let bound = self.with_aliases(options, |binder| binder.condition(filter));
+        let wanted = |binder: &mut Self| binder.wanted(options.search.as_ref(), options.filter.as_ref());
+        let bound = self.with_aliases(options, wanted);
         self.rows.pop();
-        bound.map(Some)
+        bound
     }
 }
 

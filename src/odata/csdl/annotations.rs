@@ -20,7 +20,10 @@ pub fn vocabulary_address(namespace: &str, extension: &str) -> String {
 }
 
 /// Transformations of `$apply`; `aggregate` has all of the standard's methods.
-const TRANSFORMATIONS: [&str; 4] = ["aggregate", "filter", "groupby", "identity"];
+const TRANSFORMATIONS: [&str; 5] = ["aggregate", "filter", "groupby", "identity", SEARCH];
+
+/// The one that needs texts.
+const SEARCH: &str = "search";
 
 /// What an answer can be; `metadata` parameters as clients of either protocol version write them.
 const FORMATS: [&str; 6] = [
@@ -108,12 +111,13 @@ pub fn of_set(model: &Model, set: &Set, limits: &Limits) -> Vec<Annotation> {
         return Vec::new();
     }
     let mut found = description(model, set.doc);
+    let searchable = model.searched(set.entity).next().is_some();
     found.extend([
         says("Capabilities.FilterRestrictions", record("Filterable", true)),
         says("Capabilities.SortRestrictions", record("Sortable", true)),
         says("Capabilities.CountRestrictions", record("Countable", true)),
         says("Capabilities.ExpandRestrictions", expanding(set, limits)),
-        says("Capabilities.SearchRestrictions", record("Searchable", false)),
+        says("Capabilities.SearchRestrictions", record("Searchable", searchable)),
         says("Capabilities.TopSupported", Value::Bool(true)),
         says("Capabilities.SkipSupported", Value::Bool(true)),
         says("Capabilities.ComputeSupported", Value::Bool(true)),
@@ -122,7 +126,7 @@ pub fn of_set(model: &Model, set: &Set, limits: &Limits) -> Vec<Annotation> {
         says("Capabilities.InsertRestrictions", record("Insertable", false)),
         says("Capabilities.UpdateRestrictions", record("Updatable", false)),
         says("Capabilities.DeleteRestrictions", record("Deletable", false)),
-        says("Aggregation.ApplySupported", applying()),
+        says("Aggregation.ApplySupported", applying(searchable)),
     ]);
     found
 }
@@ -137,9 +141,10 @@ fn expanding(set: &Set, limits: &Limits) -> Value {
     Value::Record(vec![("Expandable", Value::Bool(true)), ("MaxLevels", Value::Int(levels))])
 }
 
-fn applying() -> Value {
+fn applying(searchable: bool) -> Value {
+    let transformations = TRANSFORMATIONS.into_iter().filter(|name| searchable || *name != SEARCH);
     Value::Record(vec![
-        ("Transformations", texts(TRANSFORMATIONS)),
+        ("Transformations", texts(transformations)),
         ("CustomAggregationMethods", Value::Collection(Vec::new())),
         ("Rollup", Value::Member("Org.OData.Aggregation.V1.RollupType", "None")),
         ("From", Value::Bool(false)),

@@ -23,6 +23,7 @@ impl Planner<'_> {
                 if *with_null { sql::Expr::Or(vec![found, value.is_null()]) } else { found }
             }
             Kind::Null => sql::Expr::False,
+            Kind::Search { var, texts, term } => self.search(*var, texts, term),
             _ => self.value(e),
         }
     }
@@ -94,6 +95,7 @@ impl Planner<'_> {
                 sql::Expr::Case(planned, Box::new(sql::Expr::Null(e.ty.sql())))
             }
             Kind::Convert(inner) => self.convert(inner, e.ty),
+            Kind::Search { var, texts, term } => self.search(*var, texts, term).is_true(),
             Kind::Any(collection, predicate) => {
                 let select = self.members(collection, |planner, select| {
                     select.columns.push(sql::Expr::Int(1));

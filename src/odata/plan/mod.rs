@@ -11,6 +11,7 @@ mod keyset;
 mod lookup;
 mod query;
 mod scope;
+mod search;
 
 use std::sync::Arc;
 
