@@ -138,6 +138,55 @@ fn od_60_in_expanded_navigation() {
     assert!(reply.text().contains("#WorkItems(WorkItemId,Parent(L))/$entity"), "{}", reply.text());
 }
 
+/// "TotalPrice is available outside of the expand" (Part 1 §11.2.5.3, its example).
+#[test]
+fn od_60_what_an_expansion_computes_is_known_outside() {
+    let minutes =
+        "$expand=Worklogs($compute=PeriodLength div @m as Minutes;@m=60;$select=Minutes;$filter=Minutes gt 50)";
+    let titled = "$expand=Parent($compute=length(Title) as L,L mul 2 as Twice;$select=Twice)";
+    check_values(
+        V4,
+        &[
+            (
+                &format!(
+                    "WorkItems?$select=WorkItemId&$filter=Worklogs/any(w:w/Minutes gt 50 and w/Minutes lt 90)&{minutes}"
+                ),
+                json!([{"WorkItemId": 5, "Worklogs": [{"Minutes@odata.type": "#Int64", "Minutes": 60}]}]),
+            ),
+            (
+                &format!(
+                    "WorkItems?$select=WorkItemId&$filter=Worklogs/$count($filter=Minutes eq 2 or Minutes eq 60) eq 1&{minutes}"
+                ),
+                json!([{"WorkItemId": 5, "Worklogs": [{"Minutes@odata.type": "#Int64", "Minutes": 60}]}]),
+            ),
+            (
+                &format!(
+                    "WorkItems?$select=WorkItemId&$filter=Parent/Twice ne 16 and Parent/L le 11&$orderby=Parent/Twice desc,WorkItemId&{titled}"
+                ),
+                json!([
+                    {"WorkItemId": 3, "Parent": {"Twice@odata.type": "#Int64", "Twice": 22}},
+                    {"WorkItemId": 9, "Parent": {"Twice@odata.type": "#Int64", "Twice": 18}},
+                ]),
+            ),
+        ],
+    );
+    let many: String = (1..100).map(|n| format!(",PeriodLength add {n} as X{n}")).collect();
+    let used = vec!["Worklogs/any(w:w/X1 gt 1)"; 30].join(" or ");
+    check_refused(
+        V4,
+        &[
+            ("WorkItems?$filter=Worklogs/any(w:w/Minutes gt 50)", 400, "UnknownProperty"),
+            (&format!("WorkItems?$filter=Children/any(c:c/Minutes gt 50)&{minutes}"), 400, "UnknownProperty"),
+            (&format!("WorkItems?$filter=Minutes gt 50&{minutes}"), 400, "UnknownProperty"),
+            (&format!("WorkItems?$filter=Parent/Worklogs/any(w:w/Minutes gt 50)&{minutes}"), 400, "UnknownProperty"),
+            (&format!("WorkItems?$filter=Parent/Nope eq 1&{titled}"), 400, "UnknownProperty"),
+            (&format!("WorkItems?$filter=Parent/Parent/L eq 1&{titled}"), 400, "UnknownProperty"),
+            (&format!("WorkItems?$filter=Parent/L/X eq 1&{titled}"), 400, "UnknownProperty"),
+            (&format!("WorkItems?$filter={used}&$expand=Worklogs($compute=1 as X0{many})"), 400, "QueryTooComplex"),
+        ],
+    );
+}
+
 #[test]
 fn od_62_it_sees_the_result_of_apply() {
     check_values(

@@ -7,6 +7,7 @@ mod compute;
 mod derived;
 mod expand;
 mod expr;
+mod lent;
 mod number;
 mod output;
 mod parameters;
@@ -18,7 +19,7 @@ mod select;
 
 use std::sync::Arc;
 
-use super::bound::{Computed, Derived, Expr, Options, OrderItem, Output, Query, Resource, Shape, Target, Var};
+use super::bound::{Computed, Derived, Expr, Options, OrderItem, Output, Query, Resource, Shape, Step, Target, Var};
 use super::edm::{Edm, Entity, Model};
 use super::error::{Code, ODataError, Result};
 use super::lex::clipped;
@@ -27,6 +28,7 @@ use super::syntax;
 use crate::sql::Instant;
 
 use alias::Alias;
+use lent::Lent;
 
 pub use call::pattern;
 
@@ -148,14 +150,18 @@ pub(super) struct Binder<'a> {
 #[derive(Clone)]
 struct Row {
     var: Var,
+    /// From the variable's row to this one.
+    steps: Vec<Step>,
     shape: Shape,
     /// What `$compute` has added so far.
     computed: Arc<Vec<Computed>>,
+    /// What expanded navigations compute.
+    lent: Arc<[Lent]>,
 }
 
 impl Row {
     fn new(var: Var, shape: Shape) -> Row {
-        Row { var, shape, computed: Arc::default() }
+        Row { var, steps: Vec::new(), shape, computed: Arc::default(), lent: Arc::default() }
     }
 }
 
@@ -209,6 +215,7 @@ impl<'a> Binder<'a> {
             None => Vec::new(),
         };
         self.compute(options)?;
+        self.lend(options)?;
         let filter = self.wanted(options.search.as_ref(), options.filter.as_ref())?;
         let orderby = self.orderby(options)?;
         let output = self.output(options)?;

@@ -76,6 +76,9 @@ impl Binder<'_> {
         if let Some(computed) = self.replaced(row, names)? {
             return Ok(Found::Value(computed));
         }
+        if let Some(computed) = self.lent_value(row, names)? {
+            return Ok(Found::Value(computed));
+        }
         match &row.shape {
             Shape::Derived(derived) => {
                 let known = || field_names(derived).chain(row.computed.iter().map(|c| c.name.to_string()));
@@ -90,8 +93,8 @@ impl Binder<'_> {
     fn walk_members(&self, row: &Row, start: Structured, names: &[Name]) -> Result<Found> {
         let var = row.var;
         let mut of = start;
-        let mut steps = Vec::new();
-        let mut nullable = false;
+        let mut steps = row.steps.clone();
+        let mut nullable = !steps.is_empty();
         for (n, name) in names.iter().enumerate() {
             if self.names_type(of, name) {
                 continue;
@@ -230,7 +233,7 @@ impl Binder<'_> {
             return Err(ODataError::new(Code::SyntaxError, message).at(variable.span.start));
         }
         let member = self.fresh();
-        let row = Row::new(member, Shape::Entity(collection.nav.target));
+        let row = self.member_row(&collection, member)?;
         self.lambdas.push((variable.text.clone(), row));
         let bound = self.condition(predicate);
         self.lambdas.pop();
@@ -249,7 +252,8 @@ impl Binder<'_> {
     }
 
     fn count_filter(&mut self, collection: &Collection, member: Var, options: &Options) -> Result<Option<Expr>> {
-        self.rows.push(Row::new(member, Shape::Entity(collection.nav.target)));
+        let row = self.member_row(collection, member)?;
+        self.rows.push(row);
         let wanted = |binder: &mut Self| binder.wanted(options.search.as_ref(), options.filter.as_ref());
         let bound = self.with_aliases(options, wanted);
         self.rows.pop();
