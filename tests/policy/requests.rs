@@ -76,6 +76,8 @@ pub fn of_set(model: &Model, set: &'static Set, keys: &[String]) -> Vec<Probe> {
     asker.whole();
     asker.applied();
     asker.computed();
+    asker.searched();
+    asker.referred();
     asker.complexes();
     asker.behind_one();
     asker.behind_many();
@@ -168,6 +170,44 @@ impl Asker<'_> {
         }
         for path in &values.integers {
             self.ask("failing arithmetic", format!("$compute=100 div {path} as X0&$select=X0&$orderby=X0"));
+        }
+    }
+
+    /// What only others' rows hold is found nowhere, and missed nowhere.
+    fn searched(&mut self) {
+        if self.model.searched(self.set.entity).next().is_some() {
+            for search in [PROBE.to_owned(), PROBE[..2].to_owned(), format!("NOT {PROBE}")] {
+                self.ask("$search", format!("$search={search}"));
+                self.push("/$count of $search", Form::Json, "/$count", format!("$search={search}"));
+                self.ask("$search in $apply", format!("$apply=search({search})/aggregate($count as N)"));
+            }
+            self.push("$search", Form::Pages, "", format!("$search=NOT {PROBE}"));
+        }
+        for nav in self.model.navs(self.entity()).filter(|nav| nav.many) {
+            if self.model.searched(nav.target).next().is_some() {
+                let name = nav.name;
+                self.ask("$search in $expand", format!("$expand={name}($search={PROBE};$count=true)"));
+                self.ask("$search in $expand", format!("$expand={name}/$count($search=NOT {PROBE})"));
+                self.ask("$search in $count", format!("$filter={name}/$count($search={PROBE}) gt 0"));
+            }
+        }
+    }
+
+    /// References and numbers of what is related, levels of it, and filters within the path.
+    fn referred(&mut self) {
+        self.push("/$ref", Form::Pages, "/$ref", String::new());
+        self.ask("$expand of all", "$expand=*/$ref".into());
+        self.ask("$expand of all", "$expand=*".into());
+        for nav in self.model.navs(self.entity()) {
+            let name = nav.name;
+            self.ask("levels", format!("$expand={name}($levels=max)"));
+            if nav.many {
+                self.ask("number of related", format!("$expand={name}/$count"));
+            }
+        }
+        if let Some(filter) = self.values().holds_marker() {
+            self.push("filter in path", Form::Json, &format!("/$filter({filter})/$count"), String::new());
+            self.push("filter in path", Form::Json, &format!("/$filter(not ({filter}))"), String::new());
         }
     }
 
@@ -272,6 +312,7 @@ impl Asker<'_> {
                 if nav.many {
                     self.push("navigation", Form::Pages, &below, String::new());
                     self.push("navigation", Form::Csv, &below, String::new());
+                    self.push("/$ref of navigation", Form::Json, &format!("{below}/$ref"), String::new());
                     self.push("/$count of navigation", Form::Json, &format!("{below}/$count"), String::new());
                     self.push("navigation", Form::Json, &below, "$apply=aggregate($count as N)".into());
                 }
