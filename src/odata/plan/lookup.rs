@@ -1,22 +1,38 @@
 //! Choosing a page's rows first and reading them afterwards.
 //!
 //! A page in an order of the client's own is chosen by row keys, and its rows are looked up then: an index can answer the
-//! choice alone, and what is sorted are keys, not whole rows with all that is joined to them. Where an index hands out the
-//! rows in their order already, that would only be a second walk.
+//! choice alone, and what is sorted are keys, not whole rows with all that is joined to them. Where much is joined, the
+//! page comes first in any order: PostgreSQL arranges few tables at a time and would join all rows before it counts off
+//! the page. Where an index hands out the rows in their order already, it would only be a second walk.
 
 use super::super::bound::Query;
 use super::super::edm::Entity;
-use super::scope::{Place, Planner};
-use crate::sql::{Alias, Compare, Expr, From, Guard, Order, Select};
+use super::fields::Gathered;
+use super::query::Page;
+use super::scope::{Context, Place, Planner};
+use crate::sql::{Alias, Compare, Expr, From, Guard, Join, JoinKind, Order, Select};
+
+/// Joins that PostgreSQL still arranges together with the table that they start from (`join_collapse_limit`).
+const ARRANGED: usize = 7;
 
 impl Planner<'_> {
-    /// Of work logs alone: times of work items and budgets are sums, and an order by them would make the sums twice.
-    pub(super) fn pays_to_look_up(&self, query: &Query, chosen: &Select, order: &[Order]) -> bool {
+    /// Whether the page that `chosen` describes is better chosen by its keys. Not where a sum decides which rows they
+    /// are: it would be made twice.
+    pub(super) fn pays_to_look_up(
+        &self,
+        query: &Query,
+        chosen: &Select,
+        order: &[Order],
+        context: Context,
+        page: &Page,
+    ) -> bool {
         let entity = query.resource.entity;
-        entity.ordered_by_row
-            && query.resource.hops.is_empty()
+        let ordered = !query.options.orderby.is_empty();
+        query.resource.hops.is_empty()
             && chosen.limit.is_some()
-            && !self.comes_in_order(entity, chosen, order)
+            && !self.joins().iter().any(is_sum)
+            && (reads_much(query, context, page)
+                || ordered && entity.ordered_by_row && !self.comes_in_order(entity, chosen, order))
     }
 
     /// Whether the filter holds to one value a column within which an index is in this order.
@@ -57,11 +73,30 @@ impl Planner<'_> {
     /// The rows that `chosen` names, to be read.
     pub(super) fn look_up(&mut self, entity: &'static Entity, chosen: Select, place: Place) -> (Select, Place) {
         let chosen = self.finish(chosen, vec![place.alias.col(entity.row)]);
+        let page = self.names.fresh();
         let scope = self.open_scope();
         let scan = self.scan(entity.table);
         let place = Place { scope, alias: scan.alias(), entity: Some(entity) };
         self.set_place(0, place);
-        let row = place.alias.col(entity.row);
-        (Select::from(From::Scan(scan)).filter(Expr::InSelect(Box::new(row), Box::new(chosen))), place)
+        let on = place.alias.col(entity.row).eq(page.output(0));
+        let mut select = Select::from(From::Select(Box::new(chosen), page));
+        select.joins.push(Join { kind: JoinKind::Inner, with: From::Scan(scan), on });
+        (select, place)
     }
+}
+
+/// Whether a row takes sums over other rows, or more tables than are arranged together.
+fn reads_much(query: &Query, context: Context, page: &Page) -> bool {
+    let entity = query.resource.entity;
+    let mut planner = Planner::new(context);
+    let scope = planner.open_scope();
+    let scan = planner.scan(entity.table);
+    let place = Place { scope, alias: scan.alias(), entity: Some(entity) };
+    planner.set_place(0, place);
+    planner.fields(place, &query.options.output, page, &mut Gathered::default());
+    planner.joins().len() > ARRANGED || planner.joins().iter().any(is_sum)
+}
+
+fn is_sum(join: &Join) -> bool {
+    matches!(join.with, From::Select(..))
 }

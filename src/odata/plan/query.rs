@@ -10,7 +10,7 @@ use super::{Answer, Field, KeyColumn, Level, ObjectOf, Paging, Plan, Slot, Typin
 use crate::sql::{Alias, Compare, Direction, Expr, From, Join, JoinKind, Order, Select, Statement, Type, Value};
 
 /// What a derived value may be looked up for row by row; beyond it, one join for all is cheaper.
-const FEW: u64 = 200;
+const FEW: u64 = 1_000;
 
 /// How the answer is cut and what it carries besides.
 #[derive(Clone, Debug, Default)]
@@ -95,17 +95,16 @@ fn collection(query: &Query, context: Context, page: &Page) -> Result<Plan> {
         (None, left) => left,
     }
     .map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-    let ordered = !derived && !options.orderby.is_empty();
+    let short = [size, left].into_iter().flatten().min().is_some_and(|n| n <= FEW);
     let keys: Vec<Order> = order.iter().map(|(order, _)| order.clone()).collect();
-    let late = ordered && planner.pays_to_look_up(query, &select, &keys);
+    let late = !derived && planner.pays_to_look_up(query, &select, &keys, Context { few_rows: short, ..context }, page);
     if late {
         select.order = keys;
         (select, place) = planner.look_up(query.resource.entity, select, place);
         order = planner.order(query, place, derived);
     }
-    let rows = [size, left].into_iter().flatten().min();
-    let short = (late || !ordered) && rows.is_some_and(|n| n <= FEW);
-    planner.context.few_rows = short || asks_for_one(query);
+    let in_passing = late || derived || options.orderby.is_empty();
+    planner.context.few_rows = short && in_passing || asks_for_one(query);
     let mut out = Gathered::default();
     let fields = planner.fields(place, &options.output, page, &mut out);
     let (entity, reference) = (query.resource.entity, query.resource.reference);
