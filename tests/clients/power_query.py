@@ -112,7 +112,7 @@ sums, _ = rows(folded("workLogsOnly", apply="groupby((User/Name),aggregate(Perio
 assert [(row["User"]["Name"], row["PeriodLength"]) for row in sums] == [("Ada", total)], sums
 
 # It asks for less when a query is refused: the refusal is quick and says what is wrong.
-for bad, status in [(folded("workLogsOnly", filter="substringof('x',Comment)"), 400), (folded("workLogsOnly", search="x"), 501)]:
+for bad, status in [(folded("workLogsOnly", filter="substringof('x',Comment)"), 400), (folded("workLogsOnly", apply="topcount(1,PeriodLength)"), 501)]:
     began = time.monotonic()
     _, body = get(bad, status=status)
     assert time.monotonic() - began < 1, bad
