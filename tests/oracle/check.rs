@@ -162,7 +162,8 @@ fn adds_doubles(query: &Query) -> bool {
     })
 }
 
-fn object(expected: &Object, got: &Json, tolerance: f64) -> Result<(), String> {
+/// Whether a row is as expected, members in any order; doubles within this part of their size.
+pub fn object(expected: &Object, got: &Json, tolerance: f64) -> Result<(), String> {
     let Json::Object(members) = got else { return Err(format!(": {got:?} is no object")) };
     for (name, node) in expected {
         let json = got.get(name).ok_or_else(|| format!("{name} is missing"))?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::expression::{Expr, Path, listed};
+use super::expression::{Expr, Kind, Path, listed};
 use super::world::{ROOT, World};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -100,6 +100,13 @@ impl Query {
             }
         });
         steps.chain(self.options.expressions()).collect()
+    }
+
+    /// Whether the order of rows is not left to the service: the key ends it, or nothing asks for one.
+    pub fn tells_equals_apart(&self, world: &World) -> bool {
+        let key =
+            |last: &Key| matches!(&last.expr.kind, Kind::Path(path) if *path == [world.sets[self.set].key.clone()]);
+        !self.apply.is_empty() || self.options.orderby.last().is_some_and(key)
     }
 
     /// Whether what comes is only a part of what there is, so that not everything need be looked at.

@@ -208,6 +208,19 @@ impl Value {
         }
     }
 
+    /// As JSON (JSON Format §7.1).
+    pub fn to_json(&self) -> String {
+        match self {
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Decimal(_) => self.literal(&Type::String),
+            Value::Double(n) => format!("{n:?}"),
+            Value::Text(text) | Value::Guid(text) | Value::Member(text) => {
+                serde_json::to_string(text).expect("a string")
+            }
+            Value::Date(_) | Value::Instant(_) | Value::Time(_) => format!("\"{}\"", self.literal(&Type::String)),
+            Value::Duration(micros) => format!("\"{}\"", calendar::duration_text(*micros)),
+        }
+    }
+
     /// As a literal of a URL; null for what has none.
     pub fn literal(&self, ty: &Type) -> String {
         match self {

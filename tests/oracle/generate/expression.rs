@@ -99,7 +99,7 @@ impl Generator<'_> {
 
     pub(super) fn members_count(&mut self, names: &Names, depth: usize) -> Expr {
         let (path, set) = names.many[self.random.below(names.many.len())].clone();
-        let inner = self.random.chance(2, 3).then(|| {
+        let inner = (!self.plain && self.random.chance(2, 3)).then(|| {
             let inner = self.member_names(names, set);
             Box::new(self.truth(&inner, depth.min(1)))
         });
@@ -108,6 +108,9 @@ impl Generator<'_> {
 
     /// `case(…)` with one condition or two and mostly a last value for everything else.
     pub(super) fn case(&mut self, names: &Names, depth: usize, value: &dyn Fn(&mut Self, usize) -> Expr) -> Expr {
+        if self.plain {
+            return value(self, depth);
+        }
         let mut arms = Vec::new();
         for _ in 0..=self.random.below(2) {
             arms.push((self.truth(names, depth.min(1)), value(self, depth)));

@@ -6,7 +6,7 @@ mod options;
 mod truth;
 
 use super::expression::{Expr, Kind};
-use super::query::Query;
+use super::query::{Key, Query};
 use super::value::{Decimal, Type, Value};
 use super::world::World;
 
@@ -25,11 +25,13 @@ pub struct Generator<'w> {
     random: Random,
     /// Lambda variables so far, so that none hides another.
     variables: usize,
+    /// Without what odatapy cannot read: `case`, conditions of a count, properties that are not declared.
+    plain: bool,
 }
 
 impl<'w> Generator<'w> {
     pub fn new(world: &'w World, seed: u64) -> Generator<'w> {
-        Generator { world, random: Random(seed), variables: 0 }
+        Generator { world, random: Random(seed), variables: 0, plain: false }
     }
 
     pub fn query(&mut self, topic: Topic) -> Query {
@@ -40,6 +42,23 @@ impl<'w> Generator<'w> {
             Topic::Expand => self.expand_query(),
             Topic::Compute => self.compute_query(),
         }
+    }
+
+    /// A request whose answer does not hang on what the standard leaves to the service: how equals are ordered, and in
+    /// which order `$apply` gives its rows.
+    pub fn query_for_others(&mut self, topic: Topic) -> Query {
+        self.plain = true;
+        let mut query = self.query(topic);
+        query.page = None;
+        if query.apply.is_empty() {
+            let set = &self.world.sets[query.set];
+            let ty = set.props[set.prop(&set.key).expect("a key")].ty.clone();
+            let expr = Expr::new(ty, Kind::Path(vec![set.key.clone()]));
+            query.options.orderby.push(Key { expr, descending: false });
+        } else {
+            (query.options.top, query.options.skip) = (None, None);
+        }
+        query
     }
 
     /// A literal of the type: as often as not a value of some row.

@@ -63,10 +63,12 @@ impl Generator<'_> {
     pub(super) fn path(&mut self, names: &Names, wanted: impl Fn(&Type) -> bool) -> Option<Expr> {
         let own = self.random.chance(1, 2);
         let shortest = names.values.iter().map(|(path, _)| path.len()).min()?;
-        let fits = |(path, ty): &&(Path, Type)| wanted(ty) && (!own || path.len() == shortest);
-        let mut fitting: Vec<&(Path, Type)> = names.values.iter().filter(fits).collect();
-        if fitting.is_empty() {
-            fitting = names.values.iter().filter(|(_, ty)| wanted(ty)).collect();
+        let plain = self.plain;
+        let custom = |path: &Path| path.iter().any(|name| name.starts_with("Custom_"));
+        let wanted = |(path, ty): &&(Path, Type)| wanted(ty) && !(plain && custom(path));
+        let mut fitting: Vec<&(Path, Type)> = names.values.iter().filter(wanted).collect();
+        if own && fitting.iter().any(|(path, _)| path.len() == shortest) {
+            fitting.retain(|(path, _)| path.len() == shortest);
         }
         if fitting.is_empty() {
             return None;
