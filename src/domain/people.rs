@@ -7,8 +7,10 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
+use super::activity_types;
 use super::changes::{self, Action, Author, Change, Subject};
 use super::refusal::{Kind, Refusal};
+use super::worklogs::Patch;
 use crate::db::tables::{name_key, users};
 use crate::db::{AsConn, DbError, Failure, Tx};
 use crate::on;
@@ -235,16 +237,87 @@ pub fn give_role(tx: &mut Tx<'_>, by: &Author<'_>, who: &Who, role: Role) -> Res
     Ok(given)
 }
 
-/// Sets what a person may beside the role, and who approves their weeks; it holds for their next request.
-pub fn set_duties(tx: &mut Tx<'_>, person: i32, duties: Duties, manager: Option<i32>) -> Result<(), DbError> {
-    on!(tx, c => diesel::update(users::table.find(person))
+/// What becomes of a person's duties and preferences.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// IANA name.
+    pub time_zone: Option<String>,
+    pub approval_manager: Option<bool>,
+    pub global_approval_manager: Option<bool>,
+    pub collection_administrator: Option<bool>,
+    pub manager: Patch<Guid>,
+    pub default_activity_type: Patch<Guid>,
+}
+
+/// Changes duties and preferences, with an entry in the trail; they hold for the person's next request. Nobody takes a
+/// duty for themselves (AU-84).
+pub fn change(tx: &mut Tx<'_>, by: &Author<'_>, before: &Person, changed: &Changed) -> Result<Person, Refusal> {
+    let mut after = before.clone();
+    if let Some(zone) = &changed.time_zone {
+        if jiff::tz::TimeZone::get(zone).is_err() {
+            return Err(Refusal::unknown("timeZone", "time zone", zone));
+        }
+        after.time_zone.clone_from(zone);
+    }
+    for (duty, wanted) in [
+        (Duties::APPROVAL_MANAGER, changed.approval_manager),
+        (Duties::GLOBAL_APPROVAL_MANAGER, changed.global_approval_manager),
+        (Duties::COLLECTION_ADMINISTRATOR, changed.collection_administrator),
+    ] {
+        after.duties = match wanted {
+            Some(true) => after.duties.and(duty),
+            Some(false) => after.duties.without(duty),
+            None => after.duties,
+        };
+    }
+    if before.id == by.caller.user_id && after.duties.without(before.duties) != Duties::NONE {
+        return Err(Refusal::new(Kind::Denied, "Nobody raises their own rights."));
+    }
+    match changed.manager {
+        Patch::Keep => {}
+        Patch::Clear => after.manager_id = None,
+        Patch::Set(guid) => {
+            let manager = by_guids(tx, &[guid])?.remove(&guid);
+            after.manager_id = Some(manager.ok_or_else(|| Refusal::unknown("managerId", "person", guid))?.id);
+        }
+    }
+    match changed.default_activity_type {
+        Patch::Keep => {}
+        Patch::Clear => after.default_activity_type_id = None,
+        Patch::Set(guid) => {
+            let kind = activity_types::active_id(tx, guid)?;
+            let unknown = || Refusal::unknown("defaultActivityTypeId", "activity type", guid);
+            after.default_activity_type_id = Some(kind.ok_or_else(unknown)?);
+        }
+    }
+    if after == *before {
+        return Ok(after);
+    }
+    on!(tx, c => diesel::update(users::table.find(before.id))
         .set((
-            users::duties.eq(duties.bits()),
-            users::manager_id.eq(manager),
+            users::time_zone.eq(&after.time_zone),
+            users::duties.eq(after.duties.bits()),
+            users::manager_id.eq(after.manager_id),
+            users::default_activity_type_id.eq(after.default_activity_type_id),
             users::auth_version.eq(users::auth_version + 1),
         ))
         .execute(c))?;
-    Ok(())
+    let text = |person: &Person| {
+        serde_json::json!({
+            "timeZone": person.time_zone, "duties": person.duties.bits(), "manager": person.manager_id,
+            "defaultActivityType": person.default_activity_type_id,
+        })
+    };
+    let entry = Change {
+        subject: Subject::Person,
+        subject_id: before.id.into(),
+        action: Action::Changed,
+        before: Some(text(before).to_string()),
+        after: Some(text(&after).to_string()),
+        comment: None,
+    };
+    changes::write(tx, by, [entry])?;
+    Ok(after)
 }
 
 /// Somebody by unique name, in any letter case, or by id.

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::calendar;
+use super::changes::{self, Action, Author, Change, Subject};
 use super::refusal::{Kind, Refusal};
 use super::wall::ZonePolicy;
 use crate::db::tables::{approvals, settings, week_locks, worklogs};
@@ -190,8 +191,31 @@ impl Settings {
     }
 }
 
+/// Changes some settings, with an entry in the trail; gives them as they are then.
+pub fn write(tx: &mut Tx<'_>, by: &Author<'_>, patch: &Map<String, Value>) -> Result<Settings, Refusal> {
+    let (before, after) = change(tx, patch)?;
+    let (old, new) = (before.to_json(), after.to_json());
+    if old == new {
+        return Ok(after);
+    }
+    let differing = |these: &Map<String, Value>, those: &Map<String, Value>| {
+        let some = these.iter().filter(|(name, value)| those.get(*name) != Some(value));
+        Some(Value::Object(some.map(|(name, value)| (name.clone(), value.clone())).collect()).to_string())
+    };
+    let entry = Change {
+        subject: Subject::Settings,
+        subject_id: 0,
+        action: Action::Changed,
+        before: differing(&old, &new),
+        after: differing(&new, &old),
+        comment: None,
+    };
+    changes::write(tx, by, [entry])?;
+    Ok(after)
+}
+
 /// Changes some settings; gives those before and after. A new first weekday takes all approvals and locks with it.
-pub fn change(tx: &mut Tx<'_>, patch: &Map<String, Value>) -> Result<(Settings, Settings), Refusal> {
+pub(super) fn change(tx: &mut Tx<'_>, patch: &Map<String, Value>) -> Result<(Settings, Settings), Refusal> {
     let before = Settings::read(tx)?;
     let after = before.with(patch)?;
     if let Some(id) = after.default_activity_type_id.filter(|id| Some(*id) != before.default_activity_type_id) {

@@ -13,6 +13,7 @@ pub mod problem;
 mod public;
 mod reader;
 pub mod rest;
+pub mod v1;
 
 pub use app::{App, limits, serve, serve_until};
 pub use fields::dynamic_properties;

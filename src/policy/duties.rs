@@ -31,6 +31,11 @@ impl Duties {
         Duties(self.0 & others.0)
     }
 
+    /// These but not those.
+    pub fn without(self, others: Duties) -> Duties {
+        Duties(self.0 & !others.0)
+    }
+
     /// These and those.
     pub const fn and(self, more: Duties) -> Duties {
         Duties(self.0 | more.0)

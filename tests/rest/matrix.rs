@@ -5,7 +5,7 @@
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
-use timeledger::db::{Role as ConnRole, tables};
+use timeledger::db::{Conn, Role as ConnRole, tables};
 use timeledger::domain::calendar::day_of;
 use timeledger::http::api::{Route, Verb, routes};
 use timeledger::on;
@@ -76,42 +76,114 @@ impl Week {
 
 /// What a route is asked, and what comes of it in a week.
 struct Example {
+    /// Below `/api/`.
     target: String,
     body: Value,
-    /// By the contract, for a caller whose role admits it.
-    succeeds: bool,
+    /// By the contract, for a caller whose role admits it; none: the state of the week forbids it.
+    status: Option<u16>,
+    /// It may succeed without changing anything.
+    may_change_nothing: bool,
 }
 
-/// An example of a writing route in a week of the caller's; `log` is one of that week.
-fn example(route: &Route, week: Week, log: &str) -> Example {
+impl Example {
+    fn new(target: String, body: Value, status: Option<u16>) -> Example {
+        Example { target, body, status, may_change_nothing: false }
+    }
+}
+
+const TESS_ID: &str = "00000000-0000-4000-8000-000000000005";
+const DIRECTLY: &str = "bbbbbbbb-0000-4000-8000-000000000003";
+
+/// An example of a writing route in a week of the caller's; `log` is one of that week, `n` a number of its own.
+fn example(server: &Server, route: &Route, week: Week, log: &str, n: usize) -> Example {
     let day = week.monday().saturating_add(jiff::Span::new().days(2));
     let entry = json!({"timeStamp": format!("{day}T10:00:00"), "length": 60, "comment": "matrix"});
     let open_day = Week::Open.monday();
-    let (target, body, succeeds) = match (route.verb, route.path) {
-        (Verb::Post, "workLogs") => ("workLogs".to_owned(), entry, week.takes_time()),
+    let if_open = week.takes_time().then_some(200);
+    let in_state = |states: &[Week]| states.contains(&week).then_some(200);
+    let name = format!("made {n}");
+    let made = |path: &str| {
+        let reply = ask(server, ADA, "POST", &format!("/api/v1/{path}"), &json!({"name": name}));
+        reply.json()["id"].as_str().expect("an id").to_owned()
+    };
+    let decided = |step: &str, states: &[Week]| {
+        let body = json!({"comment": "matrix"});
+        Example::new(format!("v1/approvals/{TESS_ID}/{day}/{step}"), body, in_state(states))
+    };
+    match (route.verb, route.path) {
+        (Verb::Post, "workLogs") => Example::new("rest/workLogs".into(), entry, if_open),
         (Verb::Post, "workLogs/batch") => {
             let open = json!({"timeStamp": format!("{open_day}T10:00:00"), "length": 60, "comment": "matrix"});
-            ("workLogs/batch".to_owned(), json!([open, entry]), week.takes_time())
+            Example::new("rest/workLogs/batch".into(), json!([open, entry]), if_open)
         }
-        (Verb::Patch, "workLogs/{id}") => (format!("workLogs/{log}"), json!({"comment": "edited"}), week.takes_time()),
+        (Verb::Patch, "workLogs/{id}") => {
+            Example::new(format!("rest/workLogs/{log}"), json!({"comment": "edited"}), if_open)
+        }
         // Out of the week, into an open one: both days are asked.
         (Verb::Put, "workLogs/{id}") => {
-            (format!("workLogs/{log}"), json!({"timeStamp": format!("{open_day}T11:00:00")}), week.takes_time())
+            Example::new(format!("rest/workLogs/{log}"), json!({"timeStamp": format!("{open_day}T11:00:00")}), if_open)
         }
-        (Verb::Delete, "workLogs/{id}") => (format!("workLogs/{log}"), Value::Null, week.takes_time()),
+        (Verb::Delete, "workLogs/{id}") => Example::new(format!("rest/workLogs/{log}"), Value::Null, if_open),
+        (Verb::Post, "worklogs/{id}/restore") => {
+            Example::new(format!("v1/worklogs/{log}/restore"), Value::Null, if_open)
+        }
         (Verb::Post, "timeApproval/week") => {
-            ("timeApproval/week".to_owned(), json!({"weekStart": day.to_string()}), week.takes_time())
+            Example::new("rest/timeApproval/week".into(), json!({"weekStart": day.to_string()}), if_open)
         }
         (Verb::Delete, "timeApproval/week") => {
-            (format!("timeApproval/week?weekStart={day}"), Value::Null, week == Week::Submitted)
+            Example::new(format!("rest/timeApproval/week?weekStart={day}"), Value::Null, in_state(&[Week::Submitted]))
         }
-        // Does not concern a week.
+        (_, "approvals/{userId}/{weekStart}/approve") => decided("approve", &[Week::Submitted]),
+        (_, "approvals/{userId}/{weekStart}/reject") => decided("reject", &[Week::Submitted]),
+        (_, "approvals/{userId}/{weekStart}/reopen") => decided("reopen", &[Week::Approved, Week::Closed]),
+        (_, "approvals/{userId}/{weekStart}/close") => decided("close", &[Week::Open, Week::Reopened, Week::Rejected]),
+        // Where everybody's is approved or closed; a locked one stays so.
+        (Verb::Post, "locks/{weekStart}") => {
+            let status = in_state(&[Week::Approved, Week::Closed, Week::Locked]);
+            let may_change_nothing = week == Week::Locked;
+            Example { may_change_nothing, ..Example::new(format!("v1/locks/{day}"), Value::Null, status) }
+        }
+        (Verb::Delete, "locks/{weekStart}") => {
+            let may_change_nothing = week != Week::Locked;
+            Example { may_change_nothing, ..Example::new(format!("v1/locks/{day}"), Value::Null, Some(204)) }
+        }
+        // Those below do not concern a week.
         (Verb::Post, "users/roles") => {
-            ("users/roles".to_owned(), json!({"users": [{"email": "tess@example.com", "role": {"id": 1}}]}), true)
+            let body = json!({"users": [{"email": "tess@example.com", "role": {"id": 1}}]});
+            Example::new("rest/users/roles".into(), body, Some(200))
+        }
+        (Verb::Post, "activity-types") => Example::new("v1/activity-types".into(), json!({"name": name}), Some(201)),
+        (Verb::Patch, "activity-types/{id}") => {
+            let target = format!("v1/activity-types/{}", made("activity-types"));
+            Example::new(target, json!({"isActive": false}), Some(200))
+        }
+        (Verb::Delete, "activity-types/{id}") => {
+            Example::new(format!("v1/activity-types/{}", made("activity-types")), Value::Null, Some(204))
+        }
+        (Verb::Post, "budgets") => Example::new("v1/budgets".into(), json!({"name": name}), Some(201)),
+        (Verb::Patch, "budgets/{id}") => {
+            Example::new(format!("v1/budgets/{}", made("budgets")), json!({"closed": true}), Some(200))
+        }
+        (Verb::Delete, "budgets/{id}") => {
+            Example::new(format!("v1/budgets/{}", made("budgets")), Value::Null, Some(204))
+        }
+        (Verb::Post, "budgets/{id}/assignments") => {
+            let body = json!({"kind": "workItem", "target": "7"});
+            Example::new(format!("v1/budgets/{DIRECTLY}/assignments"), body, Some(200))
+        }
+        (Verb::Delete, "budgets/{id}/assignments/{kind}/{target}") => {
+            let body = json!({"kind": "workItem", "target": "7"});
+            ask(server, ADA, "POST", &format!("/api/v1/budgets/{DIRECTLY}/assignments"), &body);
+            Example::new(format!("v1/budgets/{DIRECTLY}/assignments/workItem/7"), Value::Null, Some(200))
+        }
+        (Verb::Patch, "settings") => Example::new("v1/settings".into(), json!({"futureDays": n}), Some(200)),
+        (Verb::Patch, "users/{id}") => {
+            let zone = if n.is_multiple_of(2) { "Europe/Berlin" } else { "UTC" };
+            let example = Example::new(format!("v1/users/{TESS_ID}"), json!({"timeZone": zone}), Some(200));
+            Example { may_change_nothing: true, ..example }
         }
         other => panic!("{other:?} writes and has no example in tests/rest/matrix.rs"),
-    };
-    Example { target: format!("/api/rest/{target}"), body, succeeds }
+    }
 }
 
 fn set_weeks(database: &Database) {
@@ -122,7 +194,8 @@ fn set_weeks(database: &Database) {
         on!(conn, c => diesel::delete(tables::approvals::table.filter(tables::approvals::week_start.eq(start)))
             .execute(c))
         .expect("the week is as new");
-        for (_, user, _) in PEOPLE {
+        // Tess's week is the one that is decided.
+        for user in PEOPLE.iter().map(|(_, user, _)| *user).chain([5]) {
             let Some(state) = week.number() else { continue };
             let row = (
                 tables::approvals::guid.eq(Guid(uuid::Uuid::from_u128(n as u128 * 100 + user as u128))),
@@ -134,10 +207,10 @@ fn set_weeks(database: &Database) {
             on!(conn, c => diesel::insert_into(tables::approvals::table).values(row).execute(c)).expect("a state");
         }
     }
+    on!(conn, c => diesel::delete(tables::week_locks::table).execute(c)).expect("no locks");
     let locked =
         (tables::week_locks::week_start.eq(day(Week::Locked.monday())), tables::week_locks::locked_at.eq(Instant(0)));
-    on!(conn, c => diesel::insert_into(tables::week_locks::table).values(locked).on_conflict_do_nothing().execute(c))
-        .expect("a lock");
+    on!(conn, c => diesel::insert_into(tables::week_locks::table).values(locked).execute(c)).expect("a lock");
     let start = format!("\"{}\"", Week::Open.monday());
     let name = tables::settings::name.eq("approvalStartDate");
     on!(conn, c => diesel::update(tables::settings::table.filter(name)).set(tables::settings::value.eq(start)).execute(c))
@@ -145,8 +218,7 @@ fn set_weeks(database: &Database) {
 }
 
 /// All that a writer may leave behind.
-fn fingerprint(database: &Database) -> (i64, i64, Vec<(i64, Instant, Day)>) {
-    let conn = &mut database.connect(ConnRole::Reader);
+fn fingerprint(conn: &mut Conn) -> (i64, i64, Vec<(i64, Instant, Day)>) {
     let changes = on!(conn, c => tables::changes::table.count().get_result(c)).expect("a count");
     let approvals = on!(conn, c => tables::approvals::table.count().get_result(c)).expect("a count");
     let columns = (tables::worklogs::id, tables::worklogs::edited_at, tables::worklogs::work_date);
@@ -154,24 +226,22 @@ fn fingerprint(database: &Database) -> (i64, i64, Vec<(i64, Instant, Day)>) {
     (changes, approvals, logs.expect("rows"))
 }
 
-fn check(server: &Server, route: &Route, week: Week, (user, _, role): (&str, i32, Role), log: &str) {
-    let Example { target, body, succeeds } = example(route, week, log);
-    let before = fingerprint(&server.database);
-    let reply = ask(server, user, route.verb.name(), &target, &body);
-    let found = (reply.status, error_code(&reply));
-    let expected = if role < route.least {
-        (403, "AccessDenied")
-    } else if succeeds {
-        (200, "")
-    } else {
-        (422, "ApprovalStateFailed")
+fn check(server: &Server, conn: &mut Conn, route: &Route, example: &Example, (week, user, role): (Week, &str, Role)) {
+    let before = fingerprint(conn);
+    let reply = ask(server, user, route.verb.name(), &format!("/api/{}", example.target), &example.body);
+    let expected = match example.status {
+        _ if role < route.least => (403, "AccessDenied"),
+        Some(status) => (status, ""),
+        None => (422, "ApprovalStateFailed"),
     };
     let shown = format!("{} {} in week {week:?} as {role}: {}", route.verb.name(), route.path, reply.lossy());
+    let found = (reply.status, if reply.status < 300 { String::new() } else { error_code(&reply) });
     assert_eq!((found.0, found.1.as_str()), expected, "{shown}");
-    if expected.0 == 200 {
-        assert_ne!(fingerprint(&server.database), before, "{shown}");
+    let after = fingerprint(conn);
+    if expected.0 >= 300 {
+        assert_eq!(after, before, "{shown}");
     } else {
-        assert_eq!(fingerprint(&server.database), before, "{shown}");
+        assert!(after != before || example.may_change_nothing, "{shown}");
     }
 }
 
@@ -179,26 +249,35 @@ fn check(server: &Server, route: &Route, week: Week, (user, _, role): (&str, i32
 fn every_writing_route_in_every_week_for_every_role() {
     for_each_backend(|backend| {
         let server = server(backend);
-        let writing: Vec<&Route> =
-            routes().filter(|route| route.verb != Verb::Get && route.pattern().starts_with("/api/rest/")).collect();
-        assert!(writing.len() >= 8);
+        let writing: Vec<&Route> = routes().filter(|route| route.verb != Verb::Get).collect();
+        assert!(writing.len() >= 25);
         // Entered while everything is open.
         let mut logs = Vec::new();
         for route in &writing {
             for week in WEEKS {
                 for person in PEOPLE {
-                    let needs = route.path.contains("{id}") && person.2 >= Role::Team;
-                    let start = format!("{}T09:00:00", week.monday());
-                    logs.push(if needs { enter(&server, person.0, &start) } else { uuid::Uuid::nil().to_string() });
+                    let needs = route.path.to_lowercase().contains("worklogs/{id}") && person.2 >= Role::Team;
+                    if !needs {
+                        logs.push(uuid::Uuid::nil().to_string());
+                        continue;
+                    }
+                    let log = enter(&server, person.0, &format!("{}T09:00:00", week.monday()));
+                    if route.path.ends_with("/restore") {
+                        ask(&server, person.0, "DELETE", &format!("/api/rest/workLogs/{log}"), &Value::Null);
+                    }
+                    logs.push(log);
                 }
             }
         }
-        let mut logs = logs.into_iter();
+        let mut logs = logs.into_iter().enumerate();
+        let conn = &mut server.database.connect(ConnRole::Reader);
         for route in &writing {
             set_weeks(&server.database);
             for week in WEEKS {
-                for person in PEOPLE {
-                    check(&server, route, week, person, &logs.next().expect("one for each"));
+                for (user, _, role) in PEOPLE {
+                    let (n, log) = logs.next().expect("one for each");
+                    let example = example(&server, route, week, &log, n);
+                    check(&server, conn, route, &example, (week, user, role));
                 }
             }
         }

@@ -2,7 +2,9 @@
 
 mod contract;
 mod doors;
+mod histories;
 mod matrix;
+mod v1;
 mod worklogs;
 
 use std::collections::BTreeSet;
@@ -39,10 +41,11 @@ pub fn ask(server: &Server, user: &str, method: &'static str, target: &str, body
     request(method, target, body).bearer(&server.full_token(user)).send(server.address)
 }
 
-/// What REST says of an error.
+/// The code of an error of REST or of `/api/v1`.
 pub fn error_code(reply: &Reply) -> String {
     let body: Option<Value> = serde_json::from_slice(&reply.body).ok();
-    body.and_then(|body| Some(body.pointer("/error/errorCode")?.as_str()?.to_owned())).unwrap_or_default()
+    let code = |body: Value| Some(body.pointer("/error/errorCode").or(body.get("code"))?.as_str()?.to_owned());
+    body.and_then(code).unwrap_or_default()
 }
 
 /// Enters a log and gives its id.
@@ -77,6 +80,7 @@ pub fn check_members(shape: &Shape, object: &Value, place: &str) {
             Type::Int => value.is_i64(),
             Type::Text => value.is_string(),
             Type::Guid => value.as_str().is_some_and(|text| text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()),
+            Type::Instant => value.as_str().is_some_and(|text| text.starts_with("20") && text.ends_with('Z')),
             Type::Time | Type::Day => value.as_str().is_some_and(|text| text.starts_with("20") && !text.ends_with('Z')),
             Type::Object(shape) => {
                 check_members(shape, value, &place);

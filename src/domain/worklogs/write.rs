@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
+use jiff::tz::TimeZone;
 
 use super::rules;
 use super::{Facts, Worklog, read};
@@ -112,7 +113,7 @@ fn compose(facts: &Facts, by: &Author<'_>, draft: &Draft) -> Result<Worklog, Ref
     let billable = rules::billable(draft.billable, length, &facts.settings)?;
     let zone = facts.zone(owner);
     let now_there = wall::at_zone(by.now, &zone);
-    let started_at = draft.start.map_or(now_there, |start| start.in_zone(facts.settings.timestamp_zone, &zone));
+    let started_at = draft.start.map_or(Ok(now_there), |start| started(facts, start, &zone))?;
     let work_item_id = draft.work_item.map(|item| known_item(facts, item)).transpose()?;
     let activity_type_id = match draft.activity_type {
         Some(guid) => known_type(facts, guid, None)?,
@@ -151,6 +152,13 @@ fn compose(facts: &Facts, by: &Author<'_>, draft: &Draft) -> Result<Worklog, Ref
     Ok(log)
 }
 
+/// The wall clock that a time stamp means, in a year that the calendar has.
+fn started(facts: &Facts, start: Written, zone: &TimeZone) -> Result<Instant, Refusal> {
+    let wall = start.in_zone(facts.settings.timestamp_zone, zone);
+    let known = wall::civil(wall).is_some_and(|civil| civil.year() >= 1);
+    known.then_some(wall).ok_or_else(|| Refusal::malformed("timeStamp", "timeStamp must lie in the years 1 to 9999."))
+}
+
 /// Changes a log; gives it as it is then. Where nothing differs, nothing is written.
 pub fn change(tx: &mut Tx<'_>, by: &Author<'_>, guid: Guid, changes: &Changes) -> Result<Worklog, Refusal> {
     let before = seen(tx, by, guid)?;
@@ -182,7 +190,7 @@ fn altered(facts: &Facts, by: &Author<'_>, before: &Worklog, changes: &Changes) 
     let owner = facts.person(log.user_id).ok_or_else(|| Refusal::unknown("userId", "person", log.user_id))?;
     let zone = facts.zone(owner);
     if let Some(start) = changes.start {
-        log.started_at = start.in_zone(facts.settings.timestamp_zone, &zone);
+        log.started_at = started(facts, start, &zone)?;
         log.work_date = log.started_at.day();
     }
     if !changes.length.is_keep() {

@@ -87,6 +87,13 @@ impl Call {
     }
 }
 
+impl Call {
+    /// As [`Call::expects`], of a thing as it would be answered.
+    pub fn expects_of(&self, current: &Answer) -> Result<(), Refusal> {
+        self.expects(current.etag.as_deref().unwrap_or_default())
+    }
+}
+
 static EMPTY: Shape = Shape { name: "Empty", members: &[] };
 
 type Answered = Result<Answer, Refusal>;
@@ -133,6 +140,11 @@ struct Envelope<T> {
     data: T,
 }
 
+#[derive(Serialize)]
+struct Items<T> {
+    items: Vec<T>,
+}
+
 impl Answer {
     /// `{"data": …}`, which every REST route answers but one.
     pub fn data(data: impl Serialize) -> Result<Answer, Refusal> {
@@ -144,6 +156,18 @@ impl Answer {
         let body = serde_json::to_string(&data)
             .map_err(|error| Refusal::from(crate::db::DbError::Other(format!("an answer: {error}"))))?;
         Ok(Answer { status: 200, body, etag: None, location: None })
+    }
+
+    /// A list.
+    pub fn items(items: impl Iterator<Item = impl Serialize>) -> Result<Answer, Refusal> {
+        Answer::bare(Items { items: items.collect() })
+    }
+
+    /// A thing that may be changed: its tag is that of its text.
+    pub fn state(data: impl Serialize) -> Result<Answer, Refusal> {
+        let answer = Answer::bare(data)?;
+        let tag = etag(&answer.body);
+        Ok(answer.tagged(tag))
     }
 
     /// 204.

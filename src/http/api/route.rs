@@ -8,6 +8,7 @@ use crate::auth::Scopes;
 use crate::domain::refusal::Refusal;
 use crate::http::address::Api;
 use crate::http::reader::Need;
+use crate::http::{rest, v1};
 use crate::policy::{Duties, Role};
 
 /// Methods that routes take.
@@ -155,7 +156,7 @@ impl Route {
 
 /// Every route, in the order in which they are tried: a word before a `{…}` in its place.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    crate::http::rest::ROUTES.iter()
+    rest::ROUTES.iter().chain(v1::ROUTES)
 }
 
 /// What lies at a path.

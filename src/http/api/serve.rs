@@ -64,7 +64,10 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
             options: options.clone(),
             values: values.clone(),
             body: body.clone(),
-            expected: header(&http, header::IF_MATCH.as_str()).map(str::to_owned),
+            expected: http
+                .headers()
+                .get(header::IF_MATCH)
+                .map(|tag| String::from_utf8_lossy(tag.as_bytes()).into_owned()),
             batch_in_envelope: app.config.rest.batch_in_envelope,
         });
         match run(&app, &reader, call, key.clone(), http.query_string()).await {

@@ -19,8 +19,10 @@ pub enum Type {
     Int,
     Text,
     Guid,
-    /// Any form of time that the contract accepts.
+    /// A wall clock: any form of time that the contract accepts, answered without a zone.
     Time,
+    /// A moment in UTC, with `Z`. Only ever answered.
+    Instant,
     /// `yyyy-MM-dd`
     Day,
     Object(&'static Shape),
@@ -180,7 +182,7 @@ fn read(ty: Type, value: &Value, place: &str) -> Result<Given, Refusal> {
             let guid = value.as_str().and_then(|text| Uuid::try_parse(text.trim()).ok());
             guid.map(|guid| Given::Guid(Guid(guid))).ok_or_else(|| wrong("a GUID"))
         }
-        Type::Time => {
+        Type::Time | Type::Instant => {
             let written = value.as_str().and_then(Written::parse);
             written.map(Given::Time).ok_or_else(|| wrong("a time such as 2024-03-01T09:30:00"))
         }

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use super::tree::Forest;
 use crate::db::tables::{budget_iterations, budget_work_items, iterations, work_items, worklogs};
 use crate::db::{DbError, Tx};
+use crate::domain::tree::Forest;
 use crate::on;
 use crate::sql::{Type, Update, Value};
 

@@ -1,0 +1,148 @@
+//! `/api/v1`: what the wire contract has no route for. Bodies are JSON objects, lists are `{"items": […]}`, errors are
+//! problem documents (RFC 9457), changes are conditional on `If-Match`.
+
+mod activity_types;
+mod approvals;
+mod budgets;
+pub mod objects;
+mod settings;
+mod users;
+mod worklogs;
+
+use super::api::{Route, Verb};
+use crate::auth::Scopes;
+use crate::domain::approvals::APPROVERS;
+use crate::policy::{Duties, Role};
+
+/// The routes; a word stands before a `{…}` in its place.
+pub static ROUTES: &[Route] = &[
+    Route::v1(Verb::Get, "activity-types", activity_types::list)
+        .about("Kinds of work, retired ones too")
+        .gives(&objects::ACTIVITY_TYPE),
+    Route::v1(Verb::Post, "activity-types", activity_types::create)
+        .about("Make a kind of work")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .takes(&objects::ACTIVITY_TYPE_BODY)
+        .gives(&objects::ACTIVITY_TYPE),
+    Route::v1(Verb::Get, "activity-types/{id}", activity_types::one)
+        .about("A kind of work")
+        .gives(&objects::ACTIVITY_TYPE),
+    Route::v1(Verb::Patch, "activity-types/{id}", activity_types::change)
+        .about("Change or retire a kind of work")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .takes(&objects::ACTIVITY_TYPE_BODY)
+        .gives(&objects::ACTIVITY_TYPE),
+    Route::v1(Verb::Delete, "activity-types/{id}", activity_types::delete)
+        .about("Delete a kind of work; its logs get the replacement")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .options(&["replacement"]),
+    Route::v1(Verb::Get, "budgets", budgets::list)
+        .about("Budgets, by name")
+        .for_role(Role::Product)
+        .gives(&objects::BUDGET),
+    Route::v1(Verb::Post, "budgets", budgets::create)
+        .about("Make a budget")
+        .for_role(Role::Budget)
+        .takes(&objects::BUDGET_BODY)
+        .gives(&objects::BUDGET),
+    Route::v1(Verb::Get, "budgets/{id}", budgets::one)
+        .about("A budget")
+        .for_role(Role::Product)
+        .gives(&objects::BUDGET),
+    Route::v1(Verb::Patch, "budgets/{id}", budgets::change)
+        .about("Change, close or open a budget")
+        .for_role(Role::Budget)
+        .takes(&objects::BUDGET_BODY)
+        .gives(&objects::BUDGET),
+    Route::v1(Verb::Delete, "budgets/{id}", budgets::delete)
+        .about("Delete a budget without time")
+        .for_role(Role::Budget),
+    Route::v1(Verb::Get, "budgets/{id}/assignments", budgets::assignments)
+        .about("What is assigned to a budget")
+        .for_role(Role::Product)
+        .gives(&objects::ASSIGNMENT),
+    Route::v1(Verb::Post, "budgets/{id}/assignments", budgets::assign)
+        .about("Assign a work item, an iteration or a log; with preview=true only tell what would move")
+        .for_role(Role::Budget)
+        .options(&["preview"])
+        .takes(&objects::ASSIGNMENT_BODY)
+        .gives(&objects::MOVES),
+    Route::v1(Verb::Delete, "budgets/{id}/assignments/{kind}/{target}", budgets::unassign)
+        .about("Take something away from a budget; with preview=true only tell what would move")
+        .for_role(Role::Budget)
+        .options(&["preview"])
+        .gives(&objects::MOVES),
+    Route::v1(Verb::Get, "settings", settings::read).about("The settings of the site").gives(&objects::SETTINGS),
+    Route::v1(Verb::Patch, "settings", settings::change)
+        .about("Change settings; all or none")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .takes(&objects::SETTINGS)
+        .gives(&objects::SETTINGS),
+    Route::v1(Verb::Get, "approvals", approvals::list)
+        .about("One week of everybody whom the caller decides for")
+        .for_role(Role::Administrator)
+        .or_duty(APPROVERS)
+        .options(&["weekStart", "state"])
+        .gives(&objects::SHEET),
+    Route::v1(Verb::Post, "approvals/{userId}/{weekStart}/approve", approvals::approve)
+        .about("Approve a submitted week")
+        .for_role(Role::Administrator)
+        .or_duty(APPROVERS)
+        .takes(&objects::DECISION)
+        .gives(&objects::SHEET),
+    Route::v1(Verb::Post, "approvals/{userId}/{weekStart}/reject", approvals::reject)
+        .about("Reject a submitted week, with a comment")
+        .for_role(Role::Administrator)
+        .or_duty(APPROVERS)
+        .takes(&objects::DECISION)
+        .gives(&objects::SHEET),
+    Route::v1(Verb::Post, "approvals/{userId}/{weekStart}/reopen", approvals::reopen)
+        .about("Reopen an approved or closed week")
+        .for_role(Role::Administrator)
+        .or_duty(APPROVERS)
+        .takes(&objects::DECISION)
+        .gives(&objects::SHEET),
+    Route::v1(Verb::Post, "approvals/{userId}/{weekStart}/close", approvals::close)
+        .about("Close an unsubmitted past week")
+        .for_role(Role::Administrator)
+        .or_duty(APPROVERS)
+        .takes(&objects::DECISION)
+        .gives(&objects::SHEET),
+    Route::v1(Verb::Get, "approvals/{userId}/{weekStart}/changes", approvals::changes)
+        .about("The trail of a week")
+        .for_role(Role::Administrator)
+        .or_duty(APPROVERS)
+        .gives(&objects::CHANGE),
+    Route::v1(Verb::Get, "locks", approvals::locks).about("Weeks that are locked for everybody").gives(&objects::LOCK),
+    Route::v1(Verb::Post, "locks/{weekStart}", approvals::lock)
+        .about("Lock a settled past week for everybody")
+        .for_role(Role::Administrator)
+        .or_duty(Duties::GLOBAL_APPROVAL_MANAGER)
+        .gives(&objects::LOCK),
+    Route::v1(Verb::Delete, "locks/{weekStart}", approvals::unlock)
+        .about("Unlock a week")
+        .for_role(Role::Administrator)
+        .or_duty(Duties::GLOBAL_APPROVAL_MANAGER),
+    Route::v1(Verb::Get, "users/{id}", users::one)
+        .about("A person, with duties and preferences")
+        .for_role(Role::Administrator)
+        .or_duty(Duties::COLLECTION_ADMINISTRATOR)
+        .gives(&objects::PERSON),
+    Route::v1(Verb::Patch, "users/{id}", users::change)
+        .about("Change a person's duties, manager, time zone, favourite activity type")
+        .for_role(Role::Administrator)
+        .or_duty(Duties::COLLECTION_ADMINISTRATOR)
+        .scope(Scopes::ADMIN)
+        .takes(&objects::PERSON_BODY)
+        .gives(&objects::PERSON),
+    Route::v1(Verb::Get, "worklogs/{id}/changes", worklogs::changes)
+        .about("The trail of a log, deleted or not")
+        .gives(&objects::CHANGE),
+    Route::v1(Verb::Post, "worklogs/{id}/restore", worklogs::restore)
+        .about("Bring a deleted log back")
+        .gives(&crate::http::rest::objects::WORK_LOG),
+];
