@@ -60,6 +60,11 @@ fn od_60_computed_properties_are_selected_filtered_and_ordered() {
                  and Above ne null",
                 json!([{"WorkItemId": 3, "Long": true, "Kids@odata.type": "#Int64", "Kids": 1}]),
             ),
+            (
+                "Worklogs?$compute=INF as Inf,-INF as Least,NaN as NotOne,NaN add 1 as Nor&$select=Inf,Least,NotOne,Nor&$top=1\
+                 &$orderby=NotOne,Nor desc,Inf",
+                json!([{"Inf": "INF", "Least": "-INF", "NotOne": null, "Nor": null}]),
+            ),
             ("WorkItems(3)?$compute=concat(Title,'!') as Loud&$select=Loud", json!({"Loud": "Größe ändern!"})),
             (
                 "WorkItems(1)/AllWorklogs?$compute=User/Name as Who&$select=Who&$filter=startswith(Who,'P')",

@@ -63,7 +63,8 @@ impl Binder<'_> {
             Literal::Bool(b) => Expr::boolean(*b),
             Literal::Int(n) => super::number::integer(*n),
             Literal::Decimal(text) => super::number::decimal(text)?,
-            Literal::Double(n) => of(Value::Double(*n), Edm::Double),
+            // SQLite holds no NaN: where its value is shown it is null, on both back ends (OD-33).
+            Literal::Double(n) => Expr { nullable: n.is_nan(), ..of(Value::Double(*n), Edm::Double) },
             Literal::String(text) => of(Value::Text(text.clone()), Edm::String),
             Literal::Guid(guid) => of(Value::Guid(Guid(*guid)), Edm::Guid),
             Literal::Date(day) => of(Value::Day(Day(*day)), Edm::Date),

@@ -131,7 +131,9 @@ pub(super) fn comparison(op: Compare, left: Expr, right: Expr, tenths: (u8, u8))
     // What has no type is null, however it is written.
     let typed = |e: Expr| if e.ty == Edm::Untyped { Expr::null() } else { e };
     let (left, right) = (typed(left), typed(right));
-    if left.is_null() || right.is_null() {
+    let is_nan = |e: &Expr| matches!(e.kind, Kind::Literal(Value::Double(n)) if n.is_nan());
+    let with_nan = is_nan(&left) || is_nan(&right);
+    if (left.is_null() || right.is_null()) && !with_nan {
         return Ok(compared(op, left, right));
     }
     let (left, right) = match (left.ty, right.ty) {
@@ -148,6 +150,10 @@ pub(super) fn comparison(op: Compare, left: Expr, right: Expr, tenths: (u8, u8))
         );
         return Err(ODataError::new(Code::TypeMismatch, message));
     };
+    // Not a number is equal to nothing, itself included, and in no order with anything.
+    if with_nan {
+        return Ok(Expr::boolean(op == Compare::Ne));
+    }
     if let (Kind::Decimal(a), Kind::Decimal(b)) = (&left.kind, &right.kind) {
         let order = order(*a, *b);
         return Ok(Expr::boolean(match op {

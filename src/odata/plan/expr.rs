@@ -34,6 +34,7 @@ impl Planner<'_> {
             Kind::Null => sql::Expr::Null(e.ty.sql()),
             Kind::Literal(Value::Bool(true)) => sql::Expr::True,
             Kind::Literal(Value::Bool(false)) => sql::Expr::False,
+            Kind::Literal(Value::Double(n)) if n.is_nan() => sql::Expr::Null(Type::Double),
             Kind::Literal(value) => sql::Expr::Bind(value.clone()),
             Kind::Decimal(decimal) => match i64::try_from(decimal.mantissa) {
                 Ok(scaled) => sql::Expr::Bind(Value::Int64(scaled)),
