@@ -7,6 +7,7 @@ use super::evaluate::{Base, Failure, Node, Object, Result, Risks, Row, Scope};
 use super::expression::{Expr, Kind, Op};
 use super::number;
 use super::query::{Expand, Key, Options, Query};
+use super::search::Search;
 use super::value::{Type, Value};
 use super::world::World;
 
@@ -57,9 +58,9 @@ fn rows_of(world: &World, query: &Query, risks: &Risks) -> Result<Rows> {
     Ok(Rows { rows, count })
 }
 
-struct Evaluation<'w> {
-    world: &'w World,
-    risks: &'w Risks,
+pub struct Evaluation<'w> {
+    pub world: &'w World,
+    pub risks: &'w Risks,
 }
 
 impl Evaluation<'_> {
@@ -70,6 +71,9 @@ impl Evaluation<'_> {
                 let value = Scope::new(self.world, self.risks, row).evaluate(&computed.expr);
                 row.computed.push((computed.alias.clone(), value));
             }
+        }
+        if let Some(search) = &options.search {
+            rows.retain(|row| self.finds(search, row));
         }
         if let Some(filter) = &options.filter {
             // Every row is looked at, whichever fails.
@@ -83,6 +87,11 @@ impl Evaluation<'_> {
         let rows = self.ordered(rows, &options.orderby)?;
         let rows = rows.into_iter().skip(options.skip.unwrap_or(0)).take(options.top.unwrap_or(usize::MAX)).collect();
         Ok((rows, options.count.then_some(count)))
+    }
+
+    pub fn finds(&self, search: &Search, row: &Row) -> bool {
+        let Base::Entity { set, .. } = row.base else { panic!("only entities have texts") };
+        search.finds(&Scope::new(self.world, self.risks, row), &self.world.sets[set].searched)
     }
 
     /// Rows come in their default order, which decides between equals whatever the direction.
@@ -150,7 +159,16 @@ impl Evaluation<'_> {
         let nav = self.world.sets[set].nav(&expand.nav).expect("a navigation property");
         let members = nav.links[row].iter().map(|row| Row::entity(nav.target, *row)).collect();
         let (members, count) = self.selected(members, &expand.options)?;
-        let written = members.iter().map(|row| self.written(row, &expand.options));
+        let deeper = expand.levels.filter(|levels| *levels > 1);
+        let deeper = deeper.map(|levels| Expand { levels: Some(levels - 1), ..expand.clone() });
+        let written = members.iter().map(|row| {
+            let mut object = self.written(row, &expand.options)?;
+            // The same again below each, with the same options.
+            if let Some(deeper) = &deeper {
+                self.expanded(row, deeper, &mut object)?;
+            }
+            Ok(object)
+        });
         let mut written = written.collect::<Result<Vec<Object>>>()?;
         if let Some(count) = count {
             object.push((format!("{}@odata.count", nav.name), Node::Value(Value::Int(count as i64))));

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
+use super::answer::Evaluation;
 use super::evaluate::{Base, Node, Object, Result, Risks, Row, Scope};
 use super::expression::Expr;
 use super::query::{Aggregate, Grouping, Method, Step};
@@ -15,6 +16,10 @@ pub fn applied(world: &World, risks: &Risks, steps: &[Step], mut rows: Vec<Row>)
         rows = match step {
             Step::Identity => rows,
             Step::Filter(filter) => filtered(world, risks, filter, rows)?,
+            Step::Search(search) => {
+                rows.retain(|row| Evaluation { world, risks }.finds(search, row));
+                rows
+            }
             Step::Aggregate(aggregates) => vec![derived(aggregated(world, risks, aggregates, &rows)?)],
             Step::GroupBy(by, aggregates) => grouped(world, risks, by, aggregates, rows)?,
         };

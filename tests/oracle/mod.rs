@@ -19,6 +19,7 @@ mod generate;
 mod json;
 mod number;
 mod query;
+mod search;
 mod second;
 mod shrink;
 mod value;
@@ -92,6 +93,11 @@ fn expands() {
 #[test]
 fn computes() {
     agree(Topic::Compute, 60, 500);
+}
+
+#[test]
+fn searches() {
+    agree(Topic::Search, 40, 500);
 }
 
 /// OD-202: what odatapy answers otherwise is of a class that is noted with its reason.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::expression::{Expr, Kind, Path, listed};
+use super::search::Search;
 use super::world::{ROOT, World};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,7 @@ pub struct Query {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
     pub compute: Vec<Computed>,
+    pub search: Option<Search>,
     pub filter: Option<Expr>,
     pub orderby: Vec<Key>,
     pub skip: Option<usize>,
@@ -44,6 +46,8 @@ pub struct Key {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expand {
     pub nav: String,
+    /// `$levels`, for a navigation property that leads to its own type.
+    pub levels: Option<usize>,
     pub options: Options,
 }
 
@@ -52,6 +56,7 @@ pub struct Expand {
 pub enum Step {
     Identity,
     Filter(Expr),
+    Search(Search),
     GroupBy(Vec<Grouping>, Vec<Aggregate>),
     Aggregate(Vec<Aggregate>),
 }
@@ -93,7 +98,7 @@ impl Query {
     /// Every expression of it, wherever it stands.
     pub fn expressions(&self) -> Vec<&Expr> {
         let steps = self.apply.iter().flat_map(|step| match step {
-            Step::Identity => Vec::new(),
+            Step::Identity | Step::Search(_) => Vec::new(),
             Step::Filter(expr) => vec![expr],
             Step::GroupBy(_, aggregates) | Step::Aggregate(aggregates) => {
                 aggregates.iter().filter_map(|aggregate| aggregate.what.as_ref()).map(|(expr, _)| expr).collect()
@@ -122,6 +127,7 @@ impl Options {
         if !self.compute.is_empty() {
             parts.push(format!("$compute={}", listed(&self.compute)));
         }
+        parts.extend(self.search.iter().map(|search| format!("$search={search}")));
         parts.extend(self.filter.iter().map(|filter| format!("$filter={filter}")));
         if !self.orderby.is_empty() {
             parts.push(format!("$orderby={}", listed(&self.orderby)));
@@ -161,7 +167,8 @@ impl fmt::Display for Key {
 
 impl fmt::Display for Expand {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let parts = self.options.parts();
+        let mut parts = self.options.parts();
+        parts.extend(self.levels.map(|levels| format!("$levels={levels}")));
         f.write_str(&self.nav)?;
         if parts.is_empty() { Ok(()) } else { write!(f, "({})", parts.join(";")) }
     }
@@ -172,6 +179,7 @@ impl fmt::Display for Step {
         match self {
             Step::Identity => f.write_str("identity"),
             Step::Filter(filter) => write!(f, "filter({filter})"),
+            Step::Search(search) => write!(f, "search({search})"),
             Step::Aggregate(aggregates) => write!(f, "aggregate({})", listed(aggregates)),
             Step::GroupBy(by, aggregates) if aggregates.is_empty() => write!(f, "groupby(({}))", listed(by)),
             Step::GroupBy(by, aggregates) => write!(f, "groupby(({}),aggregate({}))", listed(by), listed(aggregates)),

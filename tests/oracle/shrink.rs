@@ -2,6 +2,7 @@
 
 use super::expression::{Expr, Kind};
 use super::query::{Aggregate, Options, Query, Step};
+use super::search::Search;
 use super::value::{Type, Value};
 
 /// Requests that are asked at most, so that an end is in sight.
@@ -37,7 +38,7 @@ fn candidates(query: &Query, nulls: bool) -> Vec<Query> {
         all.push(with(&|query| query.page = None));
     }
     for at in 0..query.apply.len() {
-        if matches!(query.apply[at], Step::Identity | Step::Filter(_)) {
+        if matches!(query.apply[at], Step::Identity | Step::Filter(_) | Step::Search(_)) {
             all.push(with(&|query| drop(query.apply.remove(at))));
         } else if at + 1 == query.apply.len() {
             // What stands behind it uses the names that it made.
@@ -70,6 +71,10 @@ fn options(options: &Options, nulls: bool) -> Vec<Options> {
         smaller
     };
     all.push(with(&|options| options.filter = None));
+    all.push(with(&|options| options.search = None));
+    for search in options.search.iter().flat_map(Search::smaller) {
+        all.push(with(&|options| options.search = Some(search.clone())));
+    }
     all.push(with(&|options| options.top = None));
     all.push(with(&|options| options.skip = None));
     all.push(with(&|options| options.count = false));
@@ -79,6 +84,9 @@ fn options(options: &Options, nulls: bool) -> Vec<Options> {
     }
     for at in 0..options.expand.len() {
         all.push(with(&|options| drop(options.expand.remove(at))));
+    }
+    for at in 0..options.expand.len() {
+        all.push(with(&|options| options.expand[at].levels = None));
     }
     for at in 0..options.compute.len() {
         let alias = &options.compute[at].alias;
@@ -120,6 +128,7 @@ fn options(options: &Options, nulls: bool) -> Vec<Options> {
 fn steps(step: &Step, names_unused: bool, nulls: bool) -> Vec<Step> {
     match step {
         Step::Identity => Vec::new(),
+        Step::Search(search) => search.smaller().into_iter().map(Step::Search).collect(),
         Step::Filter(filter) => expressions(filter, nulls).into_iter().map(Step::Filter).collect(),
         Step::Aggregate(aggregates) => {
             fewer(aggregates, 1, names_unused, nulls).into_iter().map(Step::Aggregate).collect()

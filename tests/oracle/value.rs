@@ -259,16 +259,15 @@ fn decimal_text(d: Decimal) -> String {
     format!("{sign}{whole}{}{fraction}", if fraction.is_empty() { "" } else { "." })
 }
 
-/// With what the URL itself would take for its own encoded.
 fn quoted(text: &str) -> String {
-    let mut literal = String::from("'");
-    for c in text.chars() {
-        match c {
-            '\'' => literal.push_str("''"),
-            '%' | '&' | '#' | '+' => literal.push_str(&format!("%{:02X}", c as u32)),
-            c => literal.push(c),
-        }
-    }
-    literal.push('\'');
-    literal
+    format!("'{}'", encoded(text).replace('\'', "''"))
+}
+
+/// With what the URL itself would take for its own encoded.
+pub fn encoded(text: &str) -> String {
+    let sign = |c: char| match c {
+        '%' | '&' | '#' | '+' => format!("%{:02X}", c as u32),
+        c => c.to_string(),
+    };
+    text.chars().map(sign).collect()
 }

@@ -9,7 +9,9 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::check::ask;
+use super::expression::Path;
 use super::json::Json;
+use super::search;
 use super::value::{Type, Value};
 use crate::support::server::Server;
 
@@ -42,6 +44,8 @@ pub struct Set {
     pub key: String,
     pub props: Vec<Prop>,
     pub navs: Vec<Nav>,
+    /// What `$search` looks into.
+    pub searched: Vec<Path>,
     /// In the default order; values in the order of `props`.
     pub rows: Vec<Vec<Value>>,
 }
@@ -74,7 +78,9 @@ impl World {
         let reply = server.get(ADA, &format!("{ROOT}/$metadata"));
         let mut world = World { sets: Vec::new(), enums: HashMap::new() };
         Metadata::default().read(reply.text(), &mut world);
+        let mut searched = search::documented();
         for set in &mut world.sets {
+            set.searched = searched.remove(&set.name).unwrap_or_else(|| panic!("no texts of {} are told", set.name));
             let walk = ask(server, &format!("{ROOT}/{}", set.name), None);
             assert_eq!((walk.status, walk.complete), (200, true), "{}", set.name);
             set.take(&walk.rows);
@@ -218,7 +224,8 @@ impl Metadata {
                 self.in_entity = true;
                 let type_name = format!("{}.{}", self.namespace, must("Name"));
                 let (key, props, navs) = (String::new(), Vec::new(), Vec::new());
-                world.sets.push(Set { name: String::new(), type_name, key, props, navs, rows: Vec::new() });
+                let searched = Vec::new();
+                world.sets.push(Set { name: String::new(), type_name, key, props, navs, searched, rows: Vec::new() });
             }
             "EnumType" => {
                 let name = format!("{}.{}", self.namespace, must("Name"));

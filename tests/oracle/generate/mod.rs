@@ -18,6 +18,7 @@ pub enum Topic {
     Apply,
     Expand,
     Compute,
+    Search,
 }
 
 pub struct Generator<'w> {
@@ -25,7 +26,7 @@ pub struct Generator<'w> {
     random: Random,
     /// Lambda variables so far, so that none hides another.
     variables: usize,
-    /// Without what odatapy cannot read: `case`, conditions of a count, properties that are not declared.
+    /// Without what odatapy has not or has otherwise: `case`, conditions of a count, undeclared properties, searches.
     plain: bool,
 }
 
@@ -41,6 +42,7 @@ impl<'w> Generator<'w> {
             Topic::Apply => self.apply_query(),
             Topic::Expand => self.expand_query(),
             Topic::Compute => self.compute_query(),
+            Topic::Search => self.search_query(),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::super::expression::{Expr, Kind};
 use super::super::query::{Aggregate, Computed, Expand, Grouping, Key, Method, Options, Query, Step};
-use super::super::value::Type;
+use super::super::search::Search;
+use super::super::value::{Type, Value};
 use super::super::world::Set;
 use super::Generator;
 use super::names::Names;
@@ -51,6 +52,45 @@ impl Generator<'_> {
         };
         let page = rows / (2 + self.random.below(6)) + 1;
         Query { set, apply: Vec::new(), options, page: Some(page) }
+    }
+
+    pub(super) fn search_query(&mut self) -> Query {
+        let set = self.set();
+        let names = Names::of_request(self.world, set);
+        let options = Options {
+            search: self.search(set),
+            filter: self.random.chance(1, 3).then(|| self.truth(&names, 1)),
+            count: self.random.chance(1, 4),
+            select: self.key_alone(set),
+            ..Options::default()
+        };
+        Query { set, apply: Vec::new(), options, page: None }
+    }
+
+    /// Terms that mostly stand in some row; None where the set has no texts.
+    fn search(&mut self, set: usize) -> Option<Search> {
+        if self.plain || self.world.sets[set].searched.is_empty() {
+            return None;
+        }
+        Some(match self.random.below(8) {
+            0 => Search::Not(Box::new(self.term())),
+            1 => Search::And(Box::new(self.term()), Box::new(Search::Not(Box::new(self.term())))),
+            2 => Search::And(Box::new(self.term()), Box::new(self.term())),
+            3 => Search::Or(Box::new(self.term()), Box::new(self.term())),
+            _ => self.term(),
+        })
+    }
+
+    /// A piece of some text, in a letter case of its own.
+    fn term(&mut self) -> Search {
+        let Kind::Literal(Value::Text(text), _) = self.literal(&Type::String).kind else {
+            return Search::Term("zero".to_owned());
+        };
+        let start = self.random.below(text.chars().count() + 1);
+        let piece: String = text.chars().skip(start).take(1 + self.random.below(6)).collect();
+        let piece = if self.random.chance(1, 3) { piece.to_uppercase() } else { piece };
+        let usable = !piece.trim().is_empty() && !piece.contains(['"', '\\', '\n']);
+        Search::Term(if usable { piece } else { "e".to_owned() })
     }
 
     fn keys(&mut self, names: &Names) -> Vec<Key> {
@@ -166,10 +206,13 @@ impl Generator<'_> {
                 options.skip = self.random.chance(1, 3).then(|| self.random.below(3));
                 options.count = self.random.chance(1, 3);
             }
-            if levels > 1 && !self.world.sets[nav.target].navs.is_empty() && self.random.chance(1, 3) {
+            options.search = (nav.many && self.random.chance(1, 8)).then(|| self.search(nav.target)).flatten();
+            let recursive = nav.target == set && self.random.chance(1, 2);
+            if !recursive && levels > 1 && !self.world.sets[nav.target].navs.is_empty() && self.random.chance(1, 3) {
                 options.expand = self.expands(nav.target, levels - 1);
             }
-            expands.push(Expand { nav: nav.name.clone(), options });
+            let depth = recursive.then(|| 1 + self.random.below(4));
+            expands.push(Expand { nav: nav.name.clone(), levels: depth, options });
         }
         expands
     }
@@ -181,6 +224,7 @@ impl Generator<'_> {
         let mut level = 0;
         for _ in 0..=self.random.below(3) {
             match self.random.below(10) {
+                0 if level == 0 && self.random.chance(2, 3) => apply.extend(self.search(set).map(Step::Search)),
                 0 => apply.push(Step::Identity),
                 1..4 => apply.push(Step::Filter(self.truth(&names, 1))),
                 4 => {
