@@ -136,6 +136,8 @@ pub struct OData {
     pub max_levels: u64,
     /// Expanded navigations of one request, those of every level of `$levels` counted.
     pub max_expansions: usize,
+    /// What a page may hold of the members of its expansions, in bytes.
+    pub max_expanded_bytes: usize,
 }
 
 impl Default for OData {
@@ -158,6 +160,7 @@ impl Default for OData {
             max_joins: 60,
             max_levels: 10,
             max_expansions: 200,
+            max_expanded_bytes: 256 * 1024 * 1024,
         }
     }
 }

@@ -112,6 +112,7 @@ pub fn limits(knobs: &config::OData) -> Limits {
         joins: knobs.max_joins,
         levels: knobs.max_levels,
         expansions: knobs.max_expansions,
+        expanded_bytes: knobs.max_expanded_bytes,
     }
 }
 

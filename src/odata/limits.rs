@@ -29,6 +29,8 @@ pub struct Limits {
     pub levels: u64,
     /// `odata.max_expansions`: expanded navigations of one request, those of every level of `$levels` counted.
     pub expansions: usize,
+    /// `odata.max_expanded_bytes`: what a page holds of the members of its expansions.
+    pub expanded_bytes: usize,
 }
 
 impl Default for Limits {
@@ -47,6 +49,7 @@ impl Default for Limits {
             joins: 60,
             levels: 10,
             expansions: 200,
+            expanded_bytes: 256 * 1024 * 1024,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A page's rows go from the driver's buffer into the sink's. Where collections are expanded, the page is encoded with
 //! holes, each child statement runs once for all parents, and its rows fill the holes (OD-53): what is held is bounded by
-//! the page sizes. A failure after the first chunk has left aborts the body (OD-155).
+//! the page sizes, and in bytes. A failure after the first chunk has left aborts the body (OD-155).
 
 mod expand;
 
@@ -84,7 +84,7 @@ pub trait Links {
 /// Answers a plan in JSON; the number of rows written.
 pub fn json(plan: &Plan, conn: &mut Conn, sink: &mut Sink, style: &Style, links: &dyn Links) -> Result<u64, RunError> {
     check_owner(plan, conn)?;
-    let run = Run { style, links };
+    let run = Run { style, links, room: std::cell::Cell::new(plan.room) };
     match plan.answer {
         Answer::Collection => run.collection(plan, conn, sink),
         Answer::Entity { by_key } => run.entity(plan, by_key, conn, sink),
@@ -142,6 +142,8 @@ fn total(plan: &Plan, conn: &mut Conn) -> Result<Option<i64>, RunError> {
 struct Run<'a> {
     style: &'a Style,
     links: &'a dyn Links,
+    /// Bytes of expanded members that may still be held.
+    room: std::cell::Cell<usize>,
 }
 
 impl Run<'_> {

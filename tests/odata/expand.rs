@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ADA, TIM, V4, V33, check_refused, check_values, get, send};
-use crate::backend::{Database, for_each_backend};
+use crate::backend::{Database, Fixture, for_each_backend};
 use crate::support::http::Request;
 use crate::support::server::{Server, path_of};
 use crate::support::site;
@@ -305,4 +305,24 @@ fn od_52_two_levels_of_everything() {
         let reply = get(&format!("{V33}/{set}?$top=2&$expand=*($levels=2)"));
         assert_eq!(reply.status, 200, "{set}");
     }
+}
+
+/// What a page holds has a limit in bytes; below it the answer is whole.
+#[test]
+fn od_153_what_is_held_is_bounded() {
+    for_each_backend(|backend| {
+        let limit = [("TIMELEDGER_ODATA__MAX_EXPANDED_BYTES", "400")];
+        let server = Server::start_with(Database::loaded(backend, Fixture::SMALL), &limit);
+        let status = |target: &str| {
+            let reply = server.get(ADA, &format!("{V4}/{target}"));
+            (reply.status, if reply.status == 200 { String::new() } else { reply.error_code() })
+        };
+        assert_eq!(status("WorkItems?$expand=Descendants"), (400, "QueryTooComplex".to_owned()));
+        assert_eq!(
+            status("WorkItems(1)?$expand=Descendants($levels=4;$select=Title)"),
+            (400, "QueryTooComplex".to_owned())
+        );
+        assert_eq!(status("WorkItems(1)?$expand=Descendants($select=Title)").0, 200);
+        assert_eq!(status("WorkItems?$expand=Descendants/$count").0, 200);
+    });
 }

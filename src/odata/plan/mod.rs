@@ -39,6 +39,8 @@ pub struct Plan {
     pub derived: bool,
     /// The entity type of the rows.
     pub entity: &'static Entity,
+    /// How many bytes of expanded members may be held at once.
+    pub room: usize,
 }
 
 /// What sort of answer it is.

@@ -31,12 +31,13 @@ pub struct Page {
 
 /// Plans a query for a viewer.
 pub fn plan(query: &Query, context: Context, page: &Page, limits: &Limits) -> Result<Plan> {
-    let plan = match &query.resource.target {
+    let mut plan = match &query.resource.target {
         Target::Collection => collection(query, context, page)?,
         Target::Count => count(query, context),
         Target::Entity => entity(query, context, page),
         Target::Property { steps, leaf, raw } => property(query, context, steps, leaf, *raw),
     };
+    plan.room = limits.expanded_bytes;
     let tables = plan.level.tables();
     if tables > limits.joins {
         let message = format!(
@@ -125,6 +126,7 @@ fn collection(query: &Query, context: Context, page: &Page) -> Result<Plan> {
         context: (options.output.context.clone(), options.output.context_401.clone()),
         derived,
         entity: query.resource.entity,
+        room: usize::MAX,
     })
 }
 
@@ -232,6 +234,7 @@ fn single(query: &Query, level: Level, answer: Answer, owner: Option<Statement>)
         context: (query.options.output.context.clone(), query.options.output.context_401.clone()),
         derived: false,
         entity: query.resource.entity,
+        room: usize::MAX,
     }
 }
 

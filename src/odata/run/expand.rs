@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::super::bound::Form;
 use super::super::edm::{Edm, Entity};
 use super::super::encode::json::{self, Hole, Steps};
+use super::super::error::{Code, ODataError};
 use super::super::plan::Child;
 use super::{Run, RunError};
 use crate::db::{Conn, Fields, Sink, Visit};
@@ -91,7 +92,7 @@ impl Run<'_> {
         }
         if child.has_members() {
             let steps = self.steps(&child.level, child.nav.target, false);
-            let mut members = Members { child, steps: &steps, style: self.style, filled: &mut filled };
+            let mut members = Members { child, steps: &steps, run: self, filled: &mut filled };
             conn.for_each(&child.statement(parents), &mut members)?;
             filled.nested = self.children(&child.level.children, &filled.holes, conn)?;
         }
@@ -211,10 +212,16 @@ impl Run<'_> {
     }
 }
 
+fn too_much() -> ODataError {
+    let message = "The related entities of one page are more than this server holds at once (odata.max_expanded_bytes). \
+                   Ask for smaller pages with Prefer: maxpagesize, for fewer levels, or select less.";
+    ODataError::new(Code::QueryTooComplex, message).in_option("$expand")
+}
+
 struct Members<'a> {
     child: &'a Child,
     steps: &'a Steps,
-    style: &'a json::Style,
+    run: &'a Run<'a>,
     filled: &'a mut Filled,
 }
 
@@ -237,8 +244,11 @@ impl Visit for Members<'_> {
         if group.rows > 0 {
             filled.text.push(b',');
         }
-        let start = filled.text.len();
-        self.steps.row(row, self.style, &mut filled.text, &mut filled.holes)?;
+        let (start, holes) = (filled.text.len(), filled.holes.len());
+        self.steps.row(row, self.run.style, &mut filled.text, &mut filled.holes)?;
+        let held = filled.text.len() - start + (filled.holes.len() - holes) * size_of::<Hole>();
+        let room = self.run.room.get().checked_sub(held).ok_or_else(too_much)?;
+        self.run.room.set(room);
         group.rows += 1;
         group.text.end = filled.text.len();
         if self.child.expansion.cut {
