@@ -111,6 +111,26 @@ fn cases() -> Vec<Case> {
             400,
             "QueryTooComplex",
         ),
+        case("ten thousand levels", get("WorkItems?$expand=Children($levels=10000)"), 400, "QueryTooComplex"),
+        case("levels within levels within levels", get(&nested_levels()), 400, "QueryTooComplex"),
+        case("everything to the end", get("WorkItems?$expand=*($levels=10)"), 400, "QueryTooComplex"),
+        case(
+            "a search of a thousand terms",
+            get(&format!("Worklogs?$search={}", vec!["ab"; 1_000].join(" "))),
+            400,
+            "QueryTooComplex",
+        ),
+        case("a term of 14,000 characters", get(&format!("Worklogs?$search={}", "ab".repeat(7_000))), 200, ""),
+        case(
+            "a search in FTS5's words",
+            get("Worklogs?$search=comment : ^a* NEAR( b c, 2 ) + {x y} - \"--\""),
+            200,
+            "",
+        ),
+        case("a search that never closes", get(&format!("Worklogs?$search={}", "(".repeat(50))), 400, "SyntaxError"),
+        case("NOT and NOT", get(&format!("Worklogs?$search={}zero", "NOT ".repeat(2_000))), 400, "QueryTooComplex"),
+        case("an id within an id", get("$entity?$id=$entity?$id=WorkItems(1)"), 400, "InvalidValue"),
+        case("fifty filters in a path", get(&format!("Worklogs{}/$count", "/$filter(IsBillable)".repeat(50))), 200, ""),
         case(
             "lambdas too deep",
             get("WorkItems?$filter=Children/any(a:a/Children/any(b:b/Children/any(c:c/Children/any(d:true))))"),
@@ -223,4 +243,12 @@ fn bytes_that_are_no_request() {
         }
         assert_eq!(server.get(ADA, &format!("{V4}/Users/$count")).text(), "6");
     }
+}
+
+/// Ten levels in ten levels in ten levels.
+fn nested_levels() -> String {
+    let inner = "Ancestors($levels=10;$select=Title)";
+    format!(
+        "WorkItems?$expand=Children($levels=10;$select=Title;$expand=Descendants($levels=10;$select=Title;$expand={inner}))"
+    )
 }
