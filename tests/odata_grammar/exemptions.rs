@@ -55,3 +55,17 @@ pub const AGGREGATION: &[(&str, &[&str])] = &[
         ],
     ),
 ];
+
+/// Rules that no parser of ours reads, and why.
+pub const FOREIGN: &[(&str, &[&str])] = &[
+    ("context URLs are written here, never read: `od_75_context_urls`", &["context"]),
+    (
+        "values of payloads: nothing is written by OData here, so none is read",
+        &["primitiveValue", "booleanValue", "enumValue"],
+    ),
+    ("is of answers, or of headers that no reader of this service has", &["header"]),
+    ("a preference cannot fail: what is not understood is ignored (OD-114)", &["preference", "prefer"]),
+    ("answers have no annotations to choose from (OD-184)", &["includeAnnotationsPreference"]),
+    ("`$batch` is not built", &["request-id"]),
+    ("a quoted text of JSON within a URL: is of complex literals, which are 501", &["stringInUrl"]),
+];
