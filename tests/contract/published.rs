@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use timeledger::odata::csdl::{Protocol, json, xml};
+use timeledger::odata::csdl::{Protocol, json, openapi, xml};
 use timeledger::odata::limits::Limits;
 
 use super::models;
@@ -29,6 +29,8 @@ fn our_documents_are_what_the_published_schemas_want() {
     let limits = Limits::default();
     for (segment, sees_budgets, model) in models() {
         let reader = if sees_budgets { "" } else { "-without-budgets" };
+        let openapi = openapi::write(&model, "https://host/api/odata/v4.0/");
+        write(format!("{segment}{reader}.openapi.json"), openapi);
         for protocol in [Protocol::V4_0, Protocol::V4_01] {
             let name = format!("{segment}{reader}-for-{}", protocol.name());
             write(format!("{name}.xml"), xml::write(&model, protocol, &limits));

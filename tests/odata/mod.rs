@@ -8,6 +8,7 @@ mod apply;
 mod compute;
 mod conditional;
 mod contract;
+mod documents;
 mod expand;
 mod files;
 mod filter;

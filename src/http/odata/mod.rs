@@ -3,9 +3,10 @@
 //! In: any address of it, by GET, HEAD or POST `…/$query`. Out: JSON, a file, metadata, or an error in OData's envelope.
 //! The walk is that of ARCHITECTURE.md, "Walk of a GET".
 
-mod conditional;
-mod negotiate;
-mod prefer;
+pub mod conditional;
+mod connection;
+pub mod negotiate;
+pub mod prefer;
 mod reply;
 mod request;
 
@@ -23,12 +24,13 @@ use crate::odata;
 use crate::odata::csdl;
 use crate::odata::edm::{Field, Model};
 use crate::odata::encode::json::Metadata;
+use crate::odata::parse::RawRequest;
 use crate::odata::run::RunError;
 use crate::odata::service::{self, Prepared};
 use crate::odata::{Code, ODataError, bind, parse};
 use crate::policy::Caller;
 
-use request::Asked;
+use request::{Asked, Document};
 
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
@@ -86,11 +88,11 @@ async fn continue_kept(asked: &mut Asked, app: &Data<App>) -> Result<(), Problem
 async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field]) -> Result<HttpResponse, JobError> {
     let caller = reader.caller();
     let model = asked.model(caller, fields);
-    if asked.is_root() || asked.is_metadata() {
+    if let Some(wanted) = asked.document() {
         if !reader.holds_now().await? {
             return Err(JobError::Stale);
         }
-        return Ok(document(asked, &model, app)?);
+        return Ok(document(asked, wanted, &model, app)?);
     }
     let began = std::time::Instant::now();
     let prepared = match prepare(asked, caller, &model, app).await {
@@ -125,17 +127,40 @@ async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field
     }
 }
 
-/// The service document or `$metadata`.
-fn document(asked: &Asked, model: &Model<'_>, app: &App) -> Result<HttpResponse, ODataError> {
-    let request = parse::parse(&asked.raw(), &app.limits)?;
+/// What is answered from the model alone.
+fn document(asked: &Asked, wanted: Document, model: &Model<'_>, app: &App) -> Result<HttpResponse, ODataError> {
+    let request = parse::parse(&RawRequest { path: "", ..asked.raw() }, &app.limits)?;
     bind::schema_version(&request.options, model)?;
     let json_type = reply::json_type(asked, Metadata::Minimal, false);
-    let (kind, text) = match (asked.is_root(), asked.wants_json_metadata) {
-        (true, _) => (json_type.as_str(), csdl::service::write(model, &asked.root, asked.protocol)),
-        (false, true) => ("application/json", csdl::json::write(model, asked.protocol, &app.limits)),
-        (false, false) => ("application/xml", csdl::xml::write(model, asked.protocol, &app.limits)),
+    let (kind, text) = match wanted {
+        Document::Service => (json_type.as_str(), csdl::service::write(model, &asked.root, asked.protocol)),
+        Document::Metadata if asked.wants_json_metadata => {
+            ("application/json", csdl::json::write(model, asked.protocol, &app.limits))
+        }
+        Document::Metadata => ("application/xml", csdl::xml::write(model, asked.protocol, &app.limits)),
+        Document::OpenApi => ("application/json", csdl::openapi::write(model, &asked.root)),
+        Document::PowerBi("service") => ("application/json", connection::power_bi(&asked.root)),
+        Document::PowerBi(name) => {
+            ("application/json", connection::power_bi(&format!("{}{}", asked.root, set_named(model, name)?)))
+        }
+        Document::Excel(name) => {
+            let set = set_named(model, name)?;
+            ("text/x-ms-odc; charset=utf-8", connection::excel(set, &format!("{}{set}", asked.root)))
+        }
     };
-    Ok(reply::document(asked, kind, text))
+    let mut response = reply::document(asked, kind, text);
+    if let Document::PowerBi(_) | Document::Excel(_) = wanted {
+        reply::attach(&mut response, asked.file_name());
+    }
+    Ok(response)
+}
+
+/// The set of a connection file, as the caller's model calls it.
+fn set_named(model: &Model<'_>, name: &str) -> Result<&'static str, ODataError> {
+    model.set(name).map(|set| set.name).ok_or_else(|| {
+        let message = format!("There is no entity set {name}.");
+        ODataError::new(Code::ResourceNotFound, message)
+    })
 }
 
 /// Until its first bytes the query took too long: its shape goes into the log. Values are binds and stay out.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -50,6 +50,13 @@ pub fn document(asked: &Asked, kind: &str, text: String) -> HttpResponse {
         response.insert_header((header::CONTENT_TYPE, kind)).insert_header((header::ETAG, tag)).body(text);
     response.extensions_mut().insert(TagOfBytes);
     response
+}
+
+/// Makes an answer a file to keep; the name is that of a set.
+pub fn attach(response: &mut HttpResponse, name: &str) {
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    }
 }
 
 pub fn no_content(asked: &Asked) -> HttpResponse {

@@ -25,6 +25,18 @@ const NEWEST_STABLE: &str = "v3.2";
 /// Bytes of options that a next link may carry: well below what clients and proxies take (OD-150).
 const LONGEST_LINK: usize = 6 * 1024;
 
+/// What is answered from the model alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document<'a> {
+    Service,
+    Metadata,
+    OpenApi,
+    /// A connection file for Power BI: of a set, or `service`.
+    PowerBi(&'a str),
+    /// A connection file for Excel: of a set.
+    Excel(&'a str),
+}
+
 /// What a request asks.
 pub struct Asked {
     schema: &'static Schema,
@@ -101,21 +113,27 @@ impl Asked {
         let options = parse::request_options(&asked.raw())?;
         let format = options.iter().find(|(name, _)| name.trim_start_matches('$').eq_ignore_ascii_case("format"));
         let format = format.map(|(_, value)| value.as_str());
-        if asked.is_metadata() {
+        let document = asked.document();
+        // Files have the one form that their name says.
+        let file = document.is_some_and(|document| document != Document::Service);
+        let lenient = file || asked.is_text() || !asked.is_v4();
+        if document == Some(Document::Metadata) {
             asked.wants_json_metadata = negotiate::wants_json_metadata(http, format)?;
         } else {
-            asked.format = negotiate::format(http, format, asked.is_text() || !asked.is_v4())?;
+            asked.format = negotiate::format(http, format, lenient)?;
         }
         Ok(asked)
     }
 
     /// The fixed words of the address, for metrics.
     fn pattern(&self) -> &'static str {
-        if self.is_root() {
-            return "/api/odata/{version}/";
-        }
-        if self.is_metadata() {
-            return "/api/odata/{version}/$metadata";
+        match self.document() {
+            Some(Document::Service) => return "/api/odata/{version}/",
+            Some(Document::Metadata) => return "/api/odata/{version}/$metadata",
+            Some(Document::OpenApi) => return "/api/odata/{version}/openapi.json",
+            Some(Document::PowerBi(_)) => return "/api/odata/{version}/{set}.pbids",
+            Some(Document::Excel(_)) => return "/api/odata/{version}/{set}.odc",
+            None => {}
         }
         if self.body.is_some() {
             return "/api/odata/{version}/{set}/$query";
@@ -159,13 +177,28 @@ impl Asked {
         Model { schema: self.schema, version: self.version, granted, fields }
     }
 
-    pub fn is_root(&self) -> bool {
-        self.path.trim_matches('/').is_empty()
+    /// Which document the address names, if it names one.
+    pub fn document(&self) -> Option<Document<'_>> {
+        let path = self.path.trim_matches('/');
+        if path.is_empty() {
+            return Some(Document::Service);
+        }
+        if path.eq_ignore_ascii_case("$metadata") || path.eq_ignore_ascii_case("%24metadata") {
+            return Some(Document::Metadata);
+        }
+        if path == "openapi.json" {
+            return Some(Document::OpenApi);
+        }
+        match path.rsplit_once('.') {
+            Some((name, "pbids")) if !name.contains('/') => Some(Document::PowerBi(name)),
+            Some((name, "odc")) if !name.contains('/') => Some(Document::Excel(name)),
+            _ => None,
+        }
     }
 
-    pub fn is_metadata(&self) -> bool {
-        let path = self.path.trim_matches('/');
-        path.eq_ignore_ascii_case("$metadata") || path.eq_ignore_ascii_case("%24metadata")
+    /// The last segment: what a file is called.
+    pub fn file_name(&self) -> &str {
+        self.path.trim_matches('/')
     }
 
     /// A count or a raw value, which is text whatever `Accept` says (OD-5).

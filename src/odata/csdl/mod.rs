@@ -9,6 +9,7 @@ pub mod check;
 mod facets;
 pub mod json;
 mod object;
+pub mod openapi;
 pub mod service;
 pub mod xml;
 
