@@ -97,7 +97,8 @@ pub struct Detail {
 
 impl ODataError {
     pub fn new(code: Code, message: impl Into<String>) -> ODataError {
-        ODataError { code, message: message.into(), target: None, position: None, details: Vec::new() }
+        let message = without_middle(message.into());
+        ODataError { code, message, target: None, position: None, details: Vec::new() }
     }
 
     pub fn not_implemented(what: impl fmt::Display) -> ODataError {
@@ -106,7 +107,7 @@ impl ODataError {
 
     /// Names the option at fault, unless a more inner one is named already.
     pub fn in_option(mut self, target: &str) -> ODataError {
-        self.target.get_or_insert_with(|| target.to_owned());
+        self.target.get_or_insert_with(|| without_middle(target.to_owned()));
         self
     }
 
@@ -118,6 +119,20 @@ impl ODataError {
     pub fn status(&self) -> u16 {
         self.code.status()
     }
+}
+
+/// Characters of a message, which may quote what the request says.
+const LONGEST: usize = 1_000;
+
+/// A text that is too long, with what it begins and ends with.
+fn without_middle(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let half = LONGEST / 2;
+    let end = text.char_indices().nth_back(half).map_or(0, |(at, _)| at);
+    let start = text.char_indices().nth(half).map_or(text.len(), |(at, _)| at);
+    if end <= start { text } else { format!("{}…{}", &text[..start], &text[end..]) }
 }
 
 impl fmt::Display for ODataError {

@@ -67,9 +67,11 @@ impl Binder<'_> {
             Literal::Double(n) => Expr { nullable: n.is_nan(), ..of(Value::Double(*n), Edm::Double) },
             Literal::String(text) => of(Value::Text(text.clone()), Edm::String),
             Literal::Guid(guid) => of(Value::Guid(Guid(*guid)), Edm::Guid),
-            Literal::Date(day) => of(Value::Day(Day(*day)), Edm::Date),
+            Literal::Date(day) => of(Value::Day(Day(kept(i64::from(*day), FIRST_DAY).map(|_| *day)?)), Edm::Date),
             // The tenth of a microsecond that no stored value has: it shows in comparisons only, see `promote`.
-            Literal::DateTimeOffset { micros, .. } => of(Value::Instant(Instant(*micros)), Edm::DateTimeOffset),
+            Literal::DateTimeOffset { micros, .. } => {
+                of(Value::Instant(Instant(kept(*micros, FIRST_DAY * DAY_MICROS)?)), Edm::DateTimeOffset)
+            }
             Literal::TimeOfDay(micros) => of(Value::Int64(*micros), Edm::TimeOfDay),
             Literal::Duration(micros) => of(Value::Int64(*micros), Edm::Duration),
             Literal::Enum { type_name, value } => self.enum_literal(type_name, value)?,
@@ -285,6 +287,18 @@ fn list(values: Vec<Value>) -> List {
         Some(Value::Guid(_)) => gather!(Guid, Guids),
         _ => gather!(Int64, Ints),
     })
+}
+
+/// The first day that PostgreSQL has (24 November 4714 BC), counted from 1970; neither back end is asked for an earlier one.
+const FIRST_DAY: i64 = -2_440_588;
+const DAY_MICROS: i64 = 86_400_000_000;
+
+fn kept(moment: i64, first: i64) -> Result<i64> {
+    if moment >= first {
+        return Ok(moment);
+    }
+    let message = "No moment before the year -4712 is kept here. Write a later one.";
+    Err(ODataError::new(Code::InvalidLiteral, message))
 }
 
 #[cfg(test)]

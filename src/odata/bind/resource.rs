@@ -139,7 +139,9 @@ impl Binder<'_> {
                 let message = format!("The key {} is an {}, for example {}.", prop.name, prop.ty.name(), example(prop));
                 ODataError::new(Code::TypeMismatch, message).in_option(prop.name)
             };
-            if value.is_null() || value.ty.is_number() != prop.ty.is_number() {
+            let number = value.ty.is_number() == prop.ty.is_number();
+            // A fraction is no key: promotion would round it to one.
+            if value.is_null() || !number || prop.ty.is_integer() && !value.ty.is_integer() {
                 return Err(wrong());
             }
             values.push((prop, promote::to(value, prop.ty).map_err(|_| wrong())?));
