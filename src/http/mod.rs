@@ -8,7 +8,7 @@ mod concurrency;
 mod fields;
 mod health;
 mod middleware;
-mod odata;
+pub mod odata;
 pub mod problem;
 mod public;
 mod reader;
