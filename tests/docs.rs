@@ -100,11 +100,46 @@ fn inline_commands() -> Vec<String> {
 #[test]
 fn links_between_pages_lead_somewhere() {
     let link = regex::Regex::new(r"\]\(([^)#:]+)(?:#[^)]*)?\)").expect("a pattern");
-    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/quirks.md"] {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "docs/quirks.md",
+        "docs/odata-conformance.md",
+    ] {
         let folder = PathBuf::from(name).parent().map(Path::to_owned).unwrap_or_default();
         for found in link.captures_iter(&page(name)) {
             assert!(root().join(&folder).join(&found[1]).exists(), "{name} leads to {}, which is not there", &found[1]);
         }
+    }
+}
+
+/// Each number of the requirements has a row, in its order, with a state and a test that exists.
+#[test]
+fn conformance_names_every_requirement_and_its_test() {
+    let text = page("docs/odata-conformance.md");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| OD-"))
+        .map(|line| line.trim_end_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let ranges = [1..=23, 30..=46, 50..=64, 66..=66, 70..=96, 100..=117, 150..=155, 160..=165, 180..=190, 200..=203];
+    let expected: Vec<String> = ranges.into_iter().flatten().map(|number: u32| number.to_string()).collect();
+    let numbers: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    assert_eq!(numbers, expected);
+    for row in rows {
+        let [number, state, remark, test] = row[..] else { panic!("a row of four columns: {row:?}") };
+        assert!(["held", "partly", "501", "not held"].contains(&state), "OD-{number} is {state}");
+        assert!(state == "held" || !remark.is_empty(), "OD-{number} is {state} without a word why");
+        if test.is_empty() {
+            assert_eq!(number, "203", "OD-{number} has no test");
+            continue;
+        }
+        let parts: Vec<&str> = test.split('`').collect();
+        let [_, file, _, name, _] = parts[..] else { panic!("OD-{number}: `file`: `test` rather than {test}") };
+        assert!(page(file).contains(&format!("#[test]\nfn {name}()")), "OD-{number}: {file} has no test {name}");
     }
 }
 
