@@ -8,7 +8,7 @@ use super::failure::{Exit, Failure, Result};
 use crate::clock::Clock;
 use crate::config::{Config, Loaded, LogFormat, Sources};
 use crate::db::migrate::{self, MigrateError, Step};
-use crate::db::{Conn, DatabaseUrl, Db, DbError, Options, Role};
+use crate::db::{Conn, DatabaseUrl, Db, DbError, Hold, Options, Role, Tx};
 use crate::domain::settings;
 use crate::telemetry::{self, Style};
 
@@ -102,5 +102,9 @@ pub fn prepare(config: &Config, url: &DatabaseUrl) -> Result {
 /// What a site has from its first day, where it is not there yet.
 pub fn install(conn: &mut Conn) -> Result {
     let now = Clock::system().now();
-    Ok(conn.write::<_, DbError>(|tx| settings::install(tx, now))?)
+    let install = |tx: &mut Tx<'_>| {
+        tx.hold(Hold::Exclusive)?;
+        settings::install(tx, now)
+    };
+    Ok(conn.write::<_, DbError>(install)?)
 }

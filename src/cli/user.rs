@@ -7,7 +7,7 @@ use super::failure::Result;
 use super::output;
 use super::settings::{ConfigArgs, DatabaseArgs, connect};
 use crate::clock::Clock;
-use crate::db::{Role as ConnRole, Tx};
+use crate::db::{Hold, Role as ConnRole, Tx};
 use crate::domain::people::{self, NewPerson, PeopleError, Person};
 use crate::policy::Role;
 
@@ -100,10 +100,14 @@ impl User {
 fn write(
     args: &ConfigArgs,
     database: &DatabaseArgs,
-    change: impl FnMut(&mut Tx<'_>) -> Result<Person, PeopleError>,
+    mut change: impl FnMut(&mut Tx<'_>) -> Result<Person, PeopleError>,
 ) -> Result<Person> {
     let config = args.load(database, None)?.config;
-    Ok(connect(&config, ConnRole::Writer)?.write(change)?)
+    let alone = |tx: &mut Tx<'_>| {
+        tx.hold(Hold::Exclusive)?;
+        change(tx)
+    };
+    Ok(connect(&config, ConnRole::Writer)?.write(alone)?)
 }
 
 fn show(people: &[Person], as_json: bool) -> Result {

@@ -22,7 +22,7 @@ use super::postgres::{Facade, PgConn};
 use super::shapes::Shapes;
 use super::sqlite::SqliteConn;
 use super::url::DatabaseUrl;
-use crate::sql::{Cell, Dialect, Type, Value};
+use crate::sql::{Cell, Dialect, Guid, Type, Value};
 
 /// A connection. Not for async code: on PostgreSQL it blocks on a runtime of its own.
 pub enum Conn {
@@ -59,12 +59,64 @@ impl AsConn for Conn {
     }
 }
 
+/// Beside whom a writer may write. SQLite has one writer at a time in any case.
+///
+/// PostgreSQL's own serializable transactions would do, but logs that are written at one moment lie on the same pages of
+/// the same indexes: most of such writers were told to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// Logs of different ids may be written side by side, and nothing changes that their rules ask about.
+    Shared,
+    /// What rules ask about is changed, alone: settings, weeks, budgets, kinds of work, people.
+    Exclusive,
+}
+
+/// Arbitrary, but the same in every Timeledger.
+const LEDGER: i64 = 0x7469_6d65_6c65_6468;
+
 /// A write transaction that is open; made by [`Conn::write`] alone.
-pub struct Tx<'a>(&'a mut Conn);
+pub struct Tx<'a> {
+    conn: &'a mut Conn,
+    held: Option<Hold>,
+}
+
+impl Tx<'_> {
+    /// Waits until this writer may write as it needs to, until the end of the transaction. Must come before any other
+    /// statement: what is read from then on is of now.
+    pub fn hold(&mut self, hold: Hold) -> Result<(), DbError> {
+        if let Conn::Postgres(c) = &mut *self.conn {
+            let lock = match hold {
+                Hold::Shared => "pg_advisory_xact_lock_shared",
+                Hold::Exclusive => "pg_advisory_xact_lock",
+            };
+            let statements = format!("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT {lock}({LEDGER})");
+            c.diesel().batch_execute(&statements)?;
+        }
+        self.held = Some(hold);
+        Ok(())
+    }
+
+    /// Beside [`Hold::Shared`]: the row of this id is written by this transaction alone, and is as it will find it.
+    pub fn hold_row(&mut self, id: Guid) -> Result<(), DbError> {
+        if let Conn::Postgres(c) = &mut *self.conn {
+            let (_, random) = id.0.as_u64_pair();
+            c.diesel().batch_execute(&format!("SELECT pg_advisory_xact_lock({})", random.cast_signed()))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a writer that did not take what it needs. A fault of ours, which shows at the first try.
+    pub fn must_hold(&self, needed: Hold) -> Result<(), DbError> {
+        if self.held >= Some(needed) {
+            return Ok(());
+        }
+        Err(DbError::Other(format!("a writer needs Tx::hold({needed:?}) before it reads")))
+    }
+}
 
 impl AsConn for Tx<'_> {
     fn as_conn(&mut self) -> &mut Conn {
-        self.0
+        self.conn
     }
 }
 
@@ -72,13 +124,13 @@ impl std::ops::Deref for Tx<'_> {
     type Target = Conn;
 
     fn deref(&self) -> &Conn {
-        self.0
+        self.conn
     }
 }
 
 impl std::ops::DerefMut for Tx<'_> {
     fn deref_mut(&mut self) -> &mut Conn {
-        self.0
+        self.conn
     }
 }
 
@@ -183,7 +235,7 @@ impl Conn {
             Conn::Postgres(c) => begin(c.diesel()),
         }
         .map_err(DbError::from)?;
-        match write(&mut Tx(self)) {
+        match write(&mut Tx { conn: self, held: None }) {
             Ok(value) => match on!(self, c => commit(c)) {
                 Ok(()) => Ok(value),
                 Err(e) => {

@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 
 pub use bulk::SetAside;
 pub use cancel::Cancel;
-pub use conn::{AsConn, Conn, Fields, PostgresDiesel, Readable, SqliteDiesel, Tx, Visit, Writable};
+pub use conn::{AsConn, Conn, Fields, Hold, PostgresDiesel, Readable, SqliteDiesel, Tx, Visit, Writable};
 pub use error::{DbError, Failure};
 use stream::Relay;
 pub use stream::{CHUNK, First, Out, Rest, Sink, write_to};

@@ -7,7 +7,7 @@ use super::refusal::{Kind, Refusal, Rule};
 use super::settings::{self, Settings};
 use super::worklogs::Patch;
 use crate::db::tables::{activity_types, users, worklogs};
-use crate::db::{AsConn, DbError, Tx};
+use crate::db::{AsConn, DbError, Hold, Tx};
 use crate::on;
 use crate::sql::Guid;
 
@@ -59,6 +59,7 @@ pub fn find(conn: &mut impl AsConn, guid: Guid) -> Result<ActivityType, Refusal>
 }
 
 pub fn create(tx: &mut Tx<'_>, by: &Author<'_>, new: &Changed) -> Result<ActivityType, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let guid = Guid(uuid::Uuid::now_v7());
     let blank = ActivityType { id: 0, guid, name: String::new(), color: None, is_active: true };
     let kind = altered(tx, &blank, new)?;
@@ -83,6 +84,7 @@ pub fn change(
     before: &ActivityType,
     changed: &Changed,
 ) -> Result<ActivityType, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let after = altered(tx, before, changed)?;
     if after == *before {
         return Ok(after);
@@ -100,6 +102,7 @@ pub fn change(
 
 /// Deletes a kind. Its logs and the people whose favourite it is get the replacement; without one it must have no logs.
 pub fn delete(tx: &mut Tx<'_>, by: &Author<'_>, kind: &ActivityType, replacement: Option<Guid>) -> Result<(), Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let next = match replacement {
         Some(guid) if guid == kind.guid => {
             return Err(Refusal::rule(Rule::DbValidationError, "replacement", "A type cannot replace itself."));

@@ -184,3 +184,21 @@ pub fn of(conn: &mut impl AsConn, subject: Subject, subject_id: i64) -> Result<V
         ))
         .load(c))?)
 }
+
+/// An entry of an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct OfOperation {
+    pub subject_id: i64,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// What an operation did to things of one sort, in its order.
+pub fn of_operation(conn: &mut impl AsConn, subject: Subject, operation: Guid) -> Result<Vec<OfOperation>, DbError> {
+    Ok(on!(conn, c => changes::table
+        .filter(changes::operation.eq(operation))
+        .filter(changes::subject.eq(subject as i32))
+        .order(changes::id)
+        .select((changes::subject_id, changes::before, changes::after))
+        .load(c))?)
+}

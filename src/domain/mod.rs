@@ -3,6 +3,10 @@
 //! A writer is a function of an open transaction ([`crate::db::Tx`]) and an [`changes::Author`]: it loads what the rules
 //! ask about, authorises, applies the rules, stores, and writes the audit trail. It returns a [`refusal::Refusal`] or
 //! what is there now; whoever opened the transaction commits it. Nothing outside the database is touched.
+//!
+//! Whoever opens the transaction begins it with [`crate::db::Tx::hold`]: `Shared` to write logs, `Exclusive` to write what
+//! their rules ask about (settings, weeks, budgets, kinds of work, people, and work items with their tree). A writer without
+//! it is refused.
 
 pub mod activity_types;
 pub mod approvals;

@@ -12,7 +12,7 @@ use super::changes::{self, Action, Author, Change, Subject};
 use super::refusal::{Kind, Refusal};
 use super::worklogs::Patch;
 use crate::db::tables::{name_key, users};
-use crate::db::{AsConn, DbError, Failure, Tx};
+use crate::db::{AsConn, DbError, Failure, Hold, Tx};
 use crate::on;
 use crate::policy::{Duties, Role};
 use crate::sql::{Guid, Instant};
@@ -215,6 +215,7 @@ pub fn known(conn: &mut impl AsConn, who: &Who) -> Result<Option<Person>, DbErro
 /// Gives somebody a role, with an entry in the trail. Nobody raises their own rights, and the last administrator stays
 /// one (AU-84).
 pub fn give_role(tx: &mut Tx<'_>, by: &Author<'_>, who: &Who, role: Role) -> Result<Person, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let named = || who.id.or(who.sk).map_or_else(|| who.name.clone().unwrap_or_default(), |id| id.to_string());
     let Some(person) = known(tx, who)? else { return Err(Refusal::unknown("id", "person", named())) };
     if person.id == by.caller.user_id && role > person.role {
@@ -252,6 +253,7 @@ pub struct Changed {
 /// Changes duties and preferences, with an entry in the trail; they hold for the person's next request. Nobody takes a
 /// duty for themselves (AU-84).
 pub fn change(tx: &mut Tx<'_>, by: &Author<'_>, before: &Person, changed: &Changed) -> Result<Person, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let mut after = before.clone();
     if let Some(zone) = &changed.time_zone {
         if jiff::tz::TimeZone::get(zone).is_err() {

@@ -15,7 +15,7 @@ use super::changes::{self, Action, Author, Change, Subject};
 use super::refusal::{Kind, Refusal};
 use super::wall::ZonePolicy;
 use crate::db::tables::{approvals, settings, week_locks, worklogs};
-use crate::db::{AsConn, DbError, Tx};
+use crate::db::{AsConn, DbError, Hold, Tx};
 use crate::on;
 use crate::policy::Role;
 use crate::sql::{Day, Instant};
@@ -193,6 +193,7 @@ impl Settings {
 
 /// Changes some settings, with an entry in the trail; gives them as they are then.
 pub fn write(tx: &mut Tx<'_>, by: &Author<'_>, patch: &Map<String, Value>) -> Result<Settings, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let (before, after) = change(tx, patch)?;
     let (old, new) = (before.to_json(), after.to_json());
     if old == new {
@@ -247,6 +248,7 @@ fn store(tx: &mut Tx<'_>, name: &str, value: &Value) -> Result<(), DbError> {
 /// What a site has from its first day: a name for clients, and the day from which time is open, a year and a day before
 /// (contract §6.2). Does nothing where that is there.
 pub fn install(tx: &mut Tx<'_>, now: Instant) -> Result<(), DbError> {
+    tx.must_hold(Hold::Exclusive)?;
     let there: Vec<String> = on!(tx, c => settings::table.select(settings::name).load(c))?;
     let missing = |name: &str| !there.iter().any(|row| row == name);
     if missing(FIXED) {
@@ -262,6 +264,7 @@ pub fn install(tx: &mut Tx<'_>, now: Instant) -> Result<(), DbError> {
 
 /// Opens the weeks from the first log on, for logs that came in bulk. Never moves the start forward.
 pub fn open_from_first_log(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    tx.must_hold(Hold::Exclusive)?;
     let days = worklogs::table.select(worklogs::work_date).order(worklogs::work_date);
     let first: Option<Day> = on!(tx, c => days.first(c).optional())?;
     let Some(date) = first.and_then(calendar::date_of) else { return Ok(()) };

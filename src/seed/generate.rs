@@ -16,7 +16,7 @@ use super::rows::{self, ActivityType};
 use super::{Progress, Summary, money, words};
 use crate::db::migrate::{self, MigrateError};
 use crate::db::tables::{budgets, users, work_items};
-use crate::db::{Conn, DbError, Failure, Tx};
+use crate::db::{Conn, DbError, Failure, Hold, Tx};
 use crate::domain::budgets::Assigned;
 use crate::domain::worklogs::{Before, Writer};
 use crate::domain::{calendar, settings};
@@ -99,6 +99,7 @@ pub(super) fn fill(conn: &mut Conn, recipe: &Recipe, progress: &mut dyn FnMut(Pr
         return Err(SeedError::NobodyWorks);
     }
     let summary = conn.write(|tx| {
+        tx.hold(Hold::Exclusive)?;
         if !is_empty(tx)? {
             return Err(SeedError::NotEmpty);
         }

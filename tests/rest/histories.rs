@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use diesel::prelude::*;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use timeledger::db::{Role as ConnRole, Tx, tables};
+use timeledger::db::{Hold, Role as ConnRole, Tx, tables};
 use timeledger::domain::approvals::{Step, locks, steps};
 use timeledger::domain::budgets::assign::{self, Target};
 use timeledger::domain::calendar::day_of;
@@ -415,6 +415,7 @@ fn histories_end_as_the_contract_says() {
         let outcome = runner.run(&prop::collection::vec(act(), 1..60), |acts| {
             // A connection each: a failed history leaves its transaction open.
             let over = database.connect(ConnRole::Writer).write::<(), Refusal>(|tx| {
+                tx.hold(Hold::Exclusive)?;
                 let mut world = world(tx);
                 // The others' weeks are done with, so that a week can be locked.
                 for who in [1, 2, 3] {

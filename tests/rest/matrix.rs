@@ -127,6 +127,15 @@ fn example(server: &Server, route: &Route, week: Week, log: &str, n: usize) -> E
         (Verb::Post, "worklogs/{id}/restore") => {
             Example::new(format!("v1/worklogs/{log}/restore"), Value::Null, if_open)
         }
+        // The entering of the log, which so is deleted.
+        (Verb::Post, "operations/{id}/undo") => {
+            let target = format!("/api/v1/worklogs/{log}/changes");
+            let trail = ask(server, ADA, "GET", &target, &Value::Null);
+            let operation = trail.status == 200;
+            let operation = operation.then(|| trail.json()["items"][0]["operation"].as_str().unwrap().to_owned());
+            let operation = operation.unwrap_or_else(|| log.to_owned());
+            Example::new(format!("v1/operations/{operation}/undo"), Value::Null, if_open)
+        }
         (Verb::Post, "timeApproval/week") => {
             Example::new("rest/timeApproval/week".into(), json!({"weekStart": day.to_string()}), if_open)
         }
@@ -256,7 +265,9 @@ fn every_writing_route_in_every_week_for_every_role() {
         for route in &writing {
             for week in WEEKS {
                 for person in PEOPLE {
-                    let needs = route.path.to_lowercase().contains("worklogs/{id}") && person.2 >= Role::Team;
+                    let about_a_log = ["worklogs/{id}", "operations/{id}"];
+                    let about_a_log = about_a_log.iter().any(|path| route.path.to_lowercase().contains(path));
+                    let needs = about_a_log && person.2 >= Role::Team;
                     if !needs {
                         logs.push(uuid::Uuid::nil().to_string());
                         continue;

@@ -4,6 +4,7 @@ mod contract;
 mod doors;
 mod histories;
 mod matrix;
+mod sight;
 mod v1;
 mod worklogs;
 

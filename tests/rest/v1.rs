@@ -446,6 +446,55 @@ fn contract_4_5_the_trail_of_a_log_and_its_return() {
 }
 
 #[test]
+fn an_operation_is_undone_as_a_whole() {
+    for_each_backend(|backend| {
+        let server = server(backend);
+        let log = |n: i64| json!({"timeStamp": "2024-05-02T10:00:00", "length": n, "comment": format!("log {n}"), "workItemId": 5});
+        let own = || {
+            let logs =
+                ask(&server, TIM, "GET", "/api/rest/workLogs?from=2024-05-01&to=2024-05-31", &Value::Null).json();
+            let logs = logs["data"].as_array().unwrap().clone();
+            let mut lengths: Vec<i64> = logs.iter().map(|log| log["length"].as_i64().unwrap()).collect();
+            lengths.sort_unstable();
+            lengths
+        };
+        let made = ask(&server, TIM, "POST", "/api/rest/workLogs/batch", &json!([log(10), log(20), log(30)])).json();
+        let ids: Vec<&str> = made.as_array().unwrap().iter().map(|log| log["id"].as_str().unwrap()).collect();
+        let last_operation = |id: &str| {
+            let trail = ok(v1(&server, TIM, "GET", &format!("worklogs/{id}/changes"), Value::Null));
+            items(&trail).last().unwrap()["operation"].as_str().unwrap().to_owned()
+        };
+        let entered = last_operation(ids[0]);
+        assert_eq!(last_operation(ids[2]), entered);
+        let undo = |user: &str, operation: &str| {
+            v1(&server, user, "POST", &format!("operations/{operation}/undo"), Value::Null)
+        };
+        // One was changed since: nothing is undone until that is.
+        let target = format!("/api/rest/workLogs/{}", ids[1]);
+        let change = json!({"length": 21, "workItemId": 9, "timeStamp": "2024-05-09T10:00:00", "comment": "changed"});
+        ok(ask(&server, TIM, "PATCH", &target, &change));
+        let changed = last_operation(ids[1]);
+        assert_eq!(refused(&undo(TIM, &entered)).0, 409);
+        assert_eq!(own(), [10, 21, 30]);
+        for (user, operation, status) in [(TESS, changed.as_str(), 404), (PETRA, &changed, 403), (TIM, NOBODY, 404)] {
+            assert_eq!(refused(&undo(user, operation)).0, status, "{user} {operation}");
+        }
+        assert_eq!(ok(undo(TIM, &changed)), json!({"worklogs": 1}));
+        let back = ask(&server, TIM, "GET", &target, &Value::Null).json()["data"].clone();
+        assert_eq!((&back["length"], &back["workItemId"], &back["comment"]), (&json!(20), &json!(5), &json!("log 20")));
+        assert_eq!((&back["timestamp"], &back["flags"]["isChanged"]), (&json!("2024-05-02T10:00:00"), &json!(false)));
+        assert_eq!(budgets_of(&server, &format!("Id eq {}", ids[1])), ["Budget One"]);
+        // The undoing is an operation too: it is undone by its own id.
+        let undone = last_operation(ids[1]);
+        ok(undo(TIM, &undone));
+        assert_eq!(own(), [10, 21, 30]);
+        let redone = last_operation(ids[1]);
+        ok(undo(TIM, &redone));
+        assert_eq!(own(), [10, 20, 30]);
+    });
+}
+
+#[test]
 fn nobody_raises_their_own_rights() {
     for_each_backend(|backend| {
         let server = server(backend);

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use super::{Reach, State};
 use crate::db::tables::{approvals, users, week_locks, worklogs};
-use crate::db::{AsConn, DbError, Tx};
+use crate::db::{AsConn, DbError, Hold, Tx};
 use crate::domain::changes::{self, Action, Author, Change, Subject};
 use crate::domain::refusal::{Kind, Refusal, Rule};
 use crate::domain::settings::Settings;
@@ -32,6 +32,7 @@ pub fn list(conn: &mut impl AsConn) -> Result<Vec<(Day, Instant)>, DbError> {
 
 /// Locks the week of a day for everybody. A locked one stays locked.
 pub fn lock(tx: &mut Tx<'_>, by: &Author<'_>, day: Day) -> Result<Week, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let settings = Settings::read(tx)?;
     let week = allowed(by, &settings, day)?;
     if is_locked(tx, week)? {
@@ -55,6 +56,7 @@ pub fn lock(tx: &mut Tx<'_>, by: &Author<'_>, day: Day) -> Result<Week, Refusal>
 
 /// Opens the week of a day again. An open one stays open.
 pub fn unlock(tx: &mut Tx<'_>, by: &Author<'_>, day: Day) -> Result<Week, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let settings = Settings::read(tx)?;
     let week = allowed(by, &settings, day)?;
     let gone = on!(tx, c => diesel::delete(week_locks::table.find(week.start)).execute(c))?;

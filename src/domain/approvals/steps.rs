@@ -6,8 +6,8 @@
 use diesel::prelude::*;
 
 use super::{Approval, Reach, State, Step, locks, read};
-use crate::db::Tx;
 use crate::db::tables::approvals;
+use crate::db::{Hold, Tx};
 use crate::domain::changes::{self, Author, Change, Subject};
 use crate::domain::people::{self, Person};
 use crate::domain::refusal::{Kind, Refusal, Rule};
@@ -20,6 +20,7 @@ use crate::sql::{Day, Guid, Instant};
 
 /// The owner hands the week of a day in, to a manager or to whoever is assigned.
 pub fn submit(tx: &mut Tx<'_>, by: &Author<'_>, day: Day, manager: Option<Guid>) -> Result<Approval, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let settings = Settings::read(tx)?;
     let owner = person(tx, by.caller.user_guid)?;
     let week = Week::of(day, settings.first_weekday);
@@ -42,6 +43,7 @@ pub fn submit(tx: &mut Tx<'_>, by: &Author<'_>, day: Day, manager: Option<Guid>)
 
 /// The owner takes a submitted week back.
 pub fn revoke(tx: &mut Tx<'_>, by: &Author<'_>, day: Day) -> Result<Approval, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let settings = Settings::read(tx)?;
     let owner = person(tx, by.caller.user_guid)?;
     let week = Week::of(day, settings.first_weekday);
@@ -58,6 +60,7 @@ pub fn decide(
     step: Step,
     comment: Option<&str>,
 ) -> Result<Approval, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let settings = Settings::read(tx)?;
     let owner = person(tx, user)?;
     let week = Week::of(day, settings.first_weekday);

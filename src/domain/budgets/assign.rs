@@ -11,7 +11,7 @@ use diesel::prelude::*;
 
 use super::{Assigned, Effective};
 use crate::db::tables::{budget_iterations, budget_work_items, iterations, work_item_tree, work_items, worklogs};
-use crate::db::{AsConn, DbError, Tx};
+use crate::db::{AsConn, DbError, Hold, Tx};
 use crate::domain::tree::{Forest, TreeError};
 use crate::on;
 use crate::sql::{Type, Update, Value};
@@ -70,6 +70,7 @@ pub fn plan(conn: &mut impl AsConn, target: Target, budget: Option<i32>) -> Resu
 
 /// Gives `target` a budget of its own, or takes it away; keeps what counts for it.
 pub fn put(tx: &mut Tx<'_>, target: Target, budget: Option<i32>) -> Result<Moves, DbError> {
+    tx.must_hold(Hold::Exclusive)?;
     let moves = plan(tx, target, budget)?;
     match (target, budget) {
         (Target::WorkItem(item), Some(budget)) => {

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use super::assign::{self, Moves, Target};
 use crate::db::tables::{budget_iterations, budget_work_items, budgets, iterations, work_items, worklogs};
-use crate::db::{AsConn, DbError, Tx};
+use crate::db::{AsConn, DbError, Hold, Tx};
 use crate::domain::changes::{self, Action, Author, Change, Subject};
 use crate::domain::refusal::{Kind, Refusal, Rule};
 use crate::domain::worklogs::Patch;
@@ -57,6 +57,7 @@ pub fn find(conn: &mut impl AsConn, guid: Guid) -> Result<Budget, Refusal> {
 }
 
 pub fn create(tx: &mut Tx<'_>, by: &Author<'_>, new: &Changed) -> Result<Budget, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let blank = Budget {
         id: 0,
         guid: Guid(uuid::Uuid::now_v7()),
@@ -84,6 +85,7 @@ pub fn create(tx: &mut Tx<'_>, by: &Author<'_>, new: &Changed) -> Result<Budget,
 }
 
 pub fn change(tx: &mut Tx<'_>, by: &Author<'_>, before: &Budget, changed: &Changed) -> Result<Budget, Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let after = altered(tx, by, before, changed)?;
     if after == *before {
         return Ok(after);
@@ -103,6 +105,7 @@ pub fn change(tx: &mut Tx<'_>, by: &Author<'_>, before: &Budget, changed: &Chang
 
 /// Deletes a budget without time, and its assignments.
 pub fn delete(tx: &mut Tx<'_>, by: &Author<'_>, budget: &Budget) -> Result<(), Refusal> {
+    tx.must_hold(Hold::Exclusive)?;
     let used: i64 = on!(tx, c => worklogs::table
         .filter(worklogs::budget_id.eq(budget.id))
         .filter(worklogs::deleted.eq(false))

@@ -5,6 +5,7 @@
 //! | [`rules`] | loaded facts | a [`Refusal`](super::refusal::Refusal), or nothing: pure, the rules of contract §4.4, §4.5, §6.2, §6.3 |
 //! | [`facts`] | ids and days | what the rules ask about: settings, people, items, kinds of work, states of weeks |
 //! | [`write`] | drafts, changes, an [`Author`](super::changes::Author) | rows, their effective budgets and audit entries, in the caller's transaction |
+//! | [`undo`] | an operation of the trail | its logs as they were before |
 //! | [`read`] | filters, a caller | logs in the caller's sight |
 //! | [`store`] | ready rows | the same rows, many at a time: for `seed` and `load` |
 //!
@@ -17,12 +18,14 @@ pub mod read;
 mod row;
 pub mod rules;
 mod store;
+mod undo;
 pub mod write;
 
 pub use facts::Facts;
 pub use row::{Snapshot, Worklog};
 use rules::Content;
 pub use store::{Before, NewWorklog, Writer};
+pub use undo::undo;
 pub use write::{Changes, Draft, Patch};
 
 /// How a log came about and what became of it (contract §3.3).

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use super::rules;
 use super::{Facts, Worklog, read};
 use crate::db::tables::worklogs;
-use crate::db::{AsConn, Tx};
+use crate::db::{AsConn, Hold, Tx};
 use crate::domain::activity_types::{self, ActivityType};
 use crate::domain::calendar::Years;
 use crate::domain::changes::{self, Action, Author, Change, Origin, Subject};
@@ -74,6 +74,7 @@ pub struct Changes {
 
 /// Makes logs, all or none; the refusal of one of several names it.
 pub fn create(tx: &mut Tx<'_>, by: &Author<'_>, drafts: &[Draft]) -> Result<Vec<Worklog>, Refusal> {
+    tx.must_hold(Hold::Shared)?;
     let mut logs = prepare(tx, by, drafts)?;
     let mut years = Years::default();
     for log in &mut logs {
@@ -238,6 +239,8 @@ pub fn delete(tx: &mut Tx<'_>, by: &Author<'_>, guid: Guid) -> Result<Worklog, R
 
 /// Brings a deleted log back, under the rules of a change.
 pub fn restore(tx: &mut Tx<'_>, by: &Author<'_>, guid: Guid) -> Result<Worklog, Refusal> {
+    tx.must_hold(Hold::Shared)?;
+    tx.hold_row(guid)?;
     let deleted = read::find_deleted(tx, by.caller, guid)?;
     let before = deleted.ok_or_else(|| Refusal::not_found("deleted work log", guid))?;
     Facts::of_logs(tx, std::slice::from_ref(&before))?.may_change(by.caller, &before, by.now)?;
@@ -248,11 +251,13 @@ pub fn restore(tx: &mut Tx<'_>, by: &Author<'_>, guid: Guid) -> Result<Worklog, 
 
 /// A log that is there for the caller, or 404 (contract §4.1).
 fn seen(tx: &mut Tx<'_>, by: &Author<'_>, guid: Guid) -> Result<Worklog, Refusal> {
+    tx.must_hold(Hold::Shared)?;
+    tx.hold_row(guid)?;
     read::find(tx, by.caller, guid)?.ok_or_else(|| Refusal::not_found("work log", guid))
 }
 
 /// Writes a changed row: who edited, when, the calendar of its day, the trail.
-fn store(
+pub(super) fn store(
     tx: &mut Tx<'_>,
     by: &Author<'_>,
     before: &Worklog,

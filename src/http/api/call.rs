@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::options::Options;
 use super::route::Route;
 use super::shape::{Body, Shape};
-use crate::db::{Conn, Tx};
+use crate::db::{Conn, Hold, Tx};
 use crate::domain::changes::{Author, Origin};
 use crate::domain::refusal::{Kind, Refusal};
 use crate::policy::Caller;
@@ -101,14 +101,14 @@ type Answered = Result<Answer, Refusal>;
 /// What is to be done in the database, in one transaction. A job may run several times.
 pub enum Job {
     Read(Box<dyn FnMut(&mut Conn) -> Answered + Send>),
-    Write(Box<dyn FnMut(&mut Tx<'_>) -> Answered + Send>),
+    Write(Hold, Box<dyn FnMut(&mut Tx<'_>) -> Answered + Send>),
 }
 
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Job::Read(_) => "Read",
-            Job::Write(_) => "Write",
+            Job::Write(..) => "Write",
         })
     }
 }
@@ -119,9 +119,14 @@ impl Job {
         Ok(Job::Read(Box::new(job)))
     }
 
-    /// A job that writes.
-    pub fn write(job: impl FnMut(&mut Tx<'_>) -> Result<Answer, Refusal> + Send + 'static) -> Result<Job, Refusal> {
-        Ok(Job::Write(Box::new(job)))
+    /// A job that writes logs, beside others that do.
+    pub fn write_logs(job: impl FnMut(&mut Tx<'_>) -> Answered + Send + 'static) -> Result<Job, Refusal> {
+        Ok(Job::Write(Hold::Shared, Box::new(job)))
+    }
+
+    /// A job that writes what rules ask about, alone.
+    pub fn write(job: impl FnMut(&mut Tx<'_>) -> Answered + Send + 'static) -> Result<Job, Refusal> {
+        Ok(Job::Write(Hold::Exclusive, Box::new(job)))
     }
 }
 

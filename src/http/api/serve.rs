@@ -145,10 +145,11 @@ async fn run(
         Ok(Job::Read(mut job)) => {
             app.db.read(move |conn| if holder.still_holds(conn)? { job(conn) } else { Err(stale()) }).await
         }
-        Ok(Job::Write(mut job)) => {
+        Ok(Job::Write(hold, mut job)) => {
             let request = idempotency::digest(&call, query);
             app.db
                 .write(move |tx| {
+                    tx.hold(hold)?;
                     if !holder.still_holds(tx.as_conn())? {
                         return Err(stale());
                     }

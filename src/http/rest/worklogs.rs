@@ -26,7 +26,7 @@ const MOST_ITEMS: usize = 100;
 pub fn create(call: &Arc<Call>) -> Result<Job, Refusal> {
     let draft = draft(&call.body()?);
     let call = Arc::clone(call);
-    Job::write(move |tx| {
+    Job::write_logs(move |tx| {
         let logs = write::create(tx, &call.author(Origin::Rest), std::slice::from_ref(&draft))?;
         one_of(tx, &call, &logs)
     })
@@ -43,7 +43,7 @@ pub fn batch(call: &Arc<Call>) -> Result<Job, Refusal> {
             all_of(conn, &call, &logs)
         });
     }
-    Job::write(move |tx| {
+    Job::write_logs(move |tx| {
         let logs = write::create(tx, &call.author(Origin::Batch), &drafts)?;
         all_of(tx, &call, &logs)
     })
@@ -59,7 +59,8 @@ pub fn change(call: &Arc<Call>) -> Result<Job, Refusal> {
     let guid = call.id(0, "work log")?;
     let changes = changes(&call.body()?);
     let call = Arc::clone(call);
-    Job::write(move |tx| {
+    Job::write_logs(move |tx| {
+        tx.hold_row(guid)?;
         expected(tx, &call, guid)?;
         let log = write::change(tx, &call.author(Origin::Rest), guid, &changes)?;
         one_of(tx, &call, &[log])
@@ -69,7 +70,8 @@ pub fn change(call: &Arc<Call>) -> Result<Job, Refusal> {
 pub fn delete(call: &Arc<Call>) -> Result<Job, Refusal> {
     let guid = call.id(0, "work log")?;
     let call = Arc::clone(call);
-    Job::write(move |tx| {
+    Job::write_logs(move |tx| {
+        tx.hold_row(guid)?;
         expected(tx, &call, guid)?;
         write::delete(tx, &call.author(Origin::Rest), guid)?;
         Answer::data(None::<()>)

@@ -145,4 +145,7 @@ pub static ROUTES: &[Route] = &[
     Route::v1(Verb::Post, "worklogs/{id}/restore", worklogs::restore)
         .about("Bring a deleted log back")
         .gives(&crate::http::rest::objects::WORK_LOG),
+    Route::v1(Verb::Post, "operations/{id}/undo", worklogs::undo)
+        .about("Take back all that one request did to logs")
+        .gives(&objects::UNDONE),
 ];

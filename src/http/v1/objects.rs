@@ -385,6 +385,14 @@ impl ChangeObject {
     }
 }
 
+pub static UNDONE: Shape =
+    Shape { name: "Undone", members: &[member("worklogs", Int, "Logs that are as they were before.")] };
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Undone {
+    pub worklogs: usize,
+}
+
 pub static PERSON: Shape = Shape {
     name: "Person",
     members: &[

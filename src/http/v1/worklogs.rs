@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::objects::ChangeObject;
+use super::objects::{ChangeObject, Undone};
 use crate::db::{AsConn, DbError};
 use crate::domain::changes::{self, Origin, Subject, Written};
 use crate::domain::refusal::Refusal;
 use crate::domain::worklogs::{Snapshot, read, write};
-use crate::domain::{activity_types, budgets, people, wall};
+use crate::domain::{self, activity_types, budgets, people, wall};
 use crate::http::api::call::etag;
 use crate::http::api::{Answer, Call, Job};
 use crate::http::rest::objects::References;
@@ -31,10 +31,20 @@ pub fn changes(call: &Arc<Call>) -> Result<Job, Refusal> {
 pub fn restore(call: &Arc<Call>) -> Result<Job, Refusal> {
     let guid = call.id(0, "work log")?;
     let call = Arc::clone(call);
-    Job::write(move |tx| {
+    Job::write_logs(move |tx| {
         let log = write::restore(tx, &call.author(Origin::Rest), guid)?;
         let references = References::of(tx, std::slice::from_ref(&log), false)?;
         Ok(Answer::bare(references.work_log(&log))?.tagged(etag(&log.snapshot().to_text())))
+    })
+}
+
+/// Takes back all that one request did to logs.
+pub fn undo(call: &Arc<Call>) -> Result<Job, Refusal> {
+    let operation = call.id(0, "operation on work logs")?;
+    let call = Arc::clone(call);
+    Job::write(move |tx| {
+        let worklogs = domain::worklogs::undo(tx, &call.author(Origin::Undo), operation)?;
+        Answer::bare(Undone { worklogs })
     })
 }
 

@@ -22,7 +22,7 @@ use self::document::Document;
 use self::store::{Fault, Store};
 use super::{Progress, Summary};
 use crate::db::migrate::{self, MigrateError};
-use crate::db::{Conn, DbError, Failure};
+use crate::db::{Conn, DbError, Failure, Hold};
 use crate::sql::{Guid, Instant};
 
 /// Why nothing was loaded.
@@ -55,6 +55,7 @@ pub fn load(
     migrate::run(conn)?;
     let mut reader = Some(reader);
     let summary = conn.write(|tx| {
+        tx.hold(Hold::Exclusive)?;
         let reader = reader.take().ok_or_else(|| DbError::Other("the file was read already".into()))?;
         let mut store = Store::new(tx, now, progress)?;
         match read(reader, &mut store) {
