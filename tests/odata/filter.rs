@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{check_items, check_logs};
+use super::{TIM, V4, check_items, check_logs, names, send};
+use crate::support::http::Request;
 
 const ALL: &str = "1 2 3 4 5 6 7 8 9 10 13";
 /// All but log 4, which has no comment.
@@ -224,6 +225,18 @@ fn od_37_durations() {
         ("Date sub 2024-02-28 eq duration'P1D'", "5 6"),
         ("Timestamp sub 2024-01-02T08:00:00Z eq duration'PT1H'", "1"),
     ]);
+}
+
+/// What can fail stands behind the row policy, in the type that it has.
+#[test]
+fn od_37_durations_of_a_team_caller() {
+    let target =
+        format!("{V4}/Worklogs?$select=Id&$orderby=Id&$filter=Timestamp add duration'P1D' gt 2024-01-03T10:00:00Z");
+    let reply = send(TIM, Request::get(&target));
+    assert_eq!((reply.status, names(&reply.json(), "Id").as_str()), (200, "2 3"), "{}", reply.lossy());
+    let target = format!("{V4}/Worklogs?$select=Id&$orderby=Id&$filter=Date sub duration'P1D' eq 2024-01-01");
+    let reply = send(TIM, Request::get(&target));
+    assert_eq!((reply.status, names(&reply.json(), "Id").as_str()), (200, "1 2"), "{}", reply.lossy());
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Planner<'_> {
                 if e.ty == Edm::Double || fits {
                     sql::Expr::Neg(Box::new(inner))
                 } else {
-                    self.guarded(call(&f::NEG, [inner]))
+                    self.guarded(call(&f::NEG, [inner]), e.ty)
                 }
             }
             Kind::Call(overload, args) => {
@@ -208,8 +208,8 @@ impl Planner<'_> {
                 Arithmetic::Mul => l.arithmetic(Op::Mul, r),
                 Arithmetic::Div | Arithmetic::DivBy if constant => l.arithmetic(Op::Div, r),
                 Arithmetic::DivBy => call(&f::DOUBLE_DIV_BY, [l, r]),
-                Arithmetic::Div => self.guarded(call(&f::DOUBLE_DIV, [l, r])),
-                Arithmetic::Mod => self.guarded(call(&f::DOUBLE_MOD, [l, r])),
+                Arithmetic::Div => self.guarded(call(&f::DOUBLE_DIV, [l, r]), e.ty),
+                Arithmetic::Mod => self.guarded(call(&f::DOUBLE_MOD, [l, r]), e.ty),
             };
             return if left.may_be_infinite() || right.may_be_infinite() {
                 call(&f::NOT_NAN, [result])
@@ -225,11 +225,11 @@ impl Planner<'_> {
             Arithmetic::Mul if fits => l.arithmetic(Op::Mul, r),
             Arithmetic::Div | Arithmetic::DivBy if constant && fits => l.arithmetic(Op::Div, r),
             Arithmetic::Mod if constant => l.arithmetic(Op::Mod, r),
-            Arithmetic::Add => self.guarded(call(&f::ADD, [l, r])),
-            Arithmetic::Sub => self.guarded(call(&f::SUB, [l, r])),
-            Arithmetic::Mul => self.guarded(call(&f::MUL, [l, r])),
-            Arithmetic::Div | Arithmetic::DivBy => self.guarded(call(&f::DIV, [l, r])),
-            Arithmetic::Mod => self.guarded(call(&f::MOD, [l, r])),
+            Arithmetic::Add => self.guarded(call(&f::ADD, [l, r]), e.ty),
+            Arithmetic::Sub => self.guarded(call(&f::SUB, [l, r]), e.ty),
+            Arithmetic::Mul => self.guarded(call(&f::MUL, [l, r]), e.ty),
+            Arithmetic::Div | Arithmetic::DivBy => self.guarded(call(&f::DIV, [l, r]), e.ty),
+            Arithmetic::Mod => self.guarded(call(&f::MOD, [l, r]), e.ty),
         }
     }
 
@@ -244,16 +244,16 @@ impl Planner<'_> {
             (Edm::Date, Arithmetic::Sub, Edm::Date) => &f::DAY_DIFFERENCE,
             (Edm::Duration, Arithmetic::Mul, _) if e.ty == Edm::Duration => {
                 let args = [self.value(left), self.double(right)];
-                return Some(self.guarded(call(&f::DURATION_TIMES, args)));
+                return Some(self.guarded(call(&f::DURATION_TIMES, args), e.ty));
             }
             (Edm::Duration, Arithmetic::Div | Arithmetic::DivBy, _) if right.ty != Edm::Duration => {
                 let args = [self.value(left), self.double(right)];
-                return Some(self.guarded(call(&f::DURATION_BY, args)));
+                return Some(self.guarded(call(&f::DURATION_BY, args), e.ty));
             }
             _ => return None,
         };
         let args = [self.value(left), self.value(right)];
-        Some(self.guarded(call(function, args)))
+        Some(self.guarded(call(function, args), e.ty))
     }
 
     fn double(&mut self, e: &Expr) -> sql::Expr {
@@ -317,18 +317,18 @@ impl Planner<'_> {
         let value = value.cast(Type::Int64);
         match i64::try_from(factor) {
             Ok(factor) if fits => value.arithmetic(Op::Mul, sql::Expr::Int(factor)),
-            Ok(factor) => self.guarded(call(&f::MUL, [value, sql::Expr::Int(factor)])),
+            Ok(factor) => self.guarded(call(&f::MUL, [value, sql::Expr::Int(factor)]), Edm::Int64),
             // Nothing but zero has room for so many digits.
             Err(_) => {
                 let most = || sql::Expr::Int(10i64.pow(18));
                 let once = call(&f::MUL, [value, most()]);
-                self.guarded(call(&f::MUL, [once, most()]))
+                self.guarded(call(&f::MUL, [once, most()]), Edm::Int64)
             }
         }
     }
 
     /// An expression that can fail stands behind the row policy: its error must not tell of a hidden row (OD-33).
-    fn guarded(&mut self, e: sql::Expr) -> sql::Expr {
+    fn guarded(&mut self, e: sql::Expr, ty: Edm) -> sql::Expr {
         let guards: Vec<sql::Expr> = self
             .places()
             .filter_map(|place| Some(self.context.viewer.rows(place.entity?.table, place.alias)))
@@ -341,7 +341,7 @@ impl Planner<'_> {
         if guards.is_empty() {
             return e;
         }
-        sql::Expr::Case(vec![(sql::Expr::all(guards), e)], Box::new(sql::Expr::Null(Type::Int64)))
+        sql::Expr::Case(vec![(sql::Expr::all(guards), e)], Box::new(sql::Expr::Null(ty.sql())))
     }
 
     pub(super) fn prop_at(&mut self, place: Place, prop: &'static Prop) -> sql::Expr {
