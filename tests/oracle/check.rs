@@ -7,7 +7,7 @@ use super::evaluate::{Node, Object};
 use super::json::Json;
 use super::query::{Method, Query, Step};
 use super::value::{Decimal, Type, Value};
-use super::world::{ADA, World};
+use super::world::World;
 use crate::backend::{BACKENDS, Fixture};
 use crate::support::http::{Reply, Request};
 use crate::support::server::{Server, path_of};
@@ -40,7 +40,7 @@ pub struct Walk {
 const LONG: usize = 8_000;
 
 /// Asks, and follows the next links.
-pub fn ask(server: &Server, target: &str, page: Option<usize>) -> Walk {
+pub fn ask(server: &Server, user: &str, target: &str, page: Option<usize>) -> Walk {
     let with_page = |request: Request| match page {
         Some(page) => request.header("Prefer", &format!("maxpagesize={page}")),
         None => request,
@@ -51,7 +51,7 @@ pub fn ask(server: &Server, target: &str, page: Option<usize>) -> Walk {
         }
         _ => Request::get(target),
     };
-    let mut reply = server.send(ADA, with_page(first));
+    let mut reply = server.send(user, with_page(first));
     let mut walk = Walk {
         status: reply.status,
         code: reply.error_code(),
@@ -63,7 +63,7 @@ pub fn ask(server: &Server, target: &str, page: Option<usize>) -> Walk {
     for _ in 0..5_000 {
         let next = walk.take(&reply);
         let Some(next) = next else { return walk };
-        reply = server.send(ADA, with_page(Request::get(&next)));
+        reply = server.send(user, with_page(Request::get(&next)));
         (walk.status, walk.code, walk.complete) = (reply.status, reply.error_code(), reply.complete);
     }
     panic!("the walk of {target} does not end");
@@ -103,7 +103,7 @@ pub fn check(world: &World, query: &Query) -> Result<Verdict, String> {
         let both = BACKENDS.map(|backend| {
             scope.spawn({
                 let target = &target;
-                move || ask(Server::shared(backend, SITE), target, query.page)
+                move || ask(Server::shared(backend, SITE), world.user, target, query.page)
             })
         });
         both.map(|walk| walk.join().expect("a walk"))

@@ -10,7 +10,7 @@ use super::answer::{Rows, answer};
 use super::check::object;
 use super::json::Json;
 use super::query::Query;
-use super::world::{ADA, ROOT, World};
+use super::world::{ROOT, World};
 use crate::support::server::Server;
 
 /// What a URL may not hold; `%` is encoded already.
@@ -67,7 +67,7 @@ impl Second {
             .expect("Python starts");
         let mut asks = child.stdin.take().expect("its input");
         let tells = BufReader::new(child.stdout.take().expect("its output"));
-        let metadata = server.get(ADA, &format!("{ROOT}/$metadata"));
+        let metadata = server.get(world.user, &format!("{ROOT}/$metadata"));
         writeln!(asks, "{}", world_text(world, metadata.text())).expect("odatapy reads the rows");
         Second { child, asks, tells }
     }

@@ -16,7 +16,10 @@ use super::value::{Type, Value};
 use crate::support::server::Server;
 
 pub const ROOT: &str = "/api/odata/v4.0";
+/// Sees everything.
 pub const ADA: &str = "ada@example.com";
+/// Role Team: own time alone, and no budgets.
+pub const ZOE: &str = "zoe@example.com";
 
 #[derive(Debug)]
 pub struct Prop {
@@ -68,22 +71,31 @@ impl Set {
 
 #[derive(Debug)]
 pub struct World {
+    /// Who reads, and asks.
+    pub user: &'static str,
     pub sets: Vec<Set>,
     /// Members of each enumeration.
     pub enums: HashMap<String, Vec<String>>,
 }
 
 impl World {
-    pub fn read(server: &Server) -> World {
-        let reply = server.get(ADA, &format!("{ROOT}/$metadata"));
-        let mut world = World { sets: Vec::new(), enums: HashMap::new() };
+    pub fn read(server: &Server, user: &'static str) -> World {
+        let reply = server.get(user, &format!("{ROOT}/$metadata"));
+        let mut world = World { user, sets: Vec::new(), enums: HashMap::new() };
         Metadata::default().read(reply.text(), &mut world);
         let mut searched = search::documented();
         for set in &mut world.sets {
             set.searched = searched.remove(&set.name).unwrap_or_else(|| panic!("no texts of {} are told", set.name));
-            let walk = ask(server, &format!("{ROOT}/{}", set.name), None);
+            let walk = ask(server, user, &format!("{ROOT}/{}", set.name), None);
             assert_eq!((walk.status, walk.complete), (200, true), "{}", set.name);
             set.take(&walk.rows);
+        }
+        for at in 0..world.sets.len() {
+            // A text that the caller does not see is not searched either.
+            let set = &world.sets[at];
+            let known = |path: &Path| set.prop(&path[0]).is_some() || set.nav(&path[0]).is_some();
+            let texts = world.sets[at].searched.iter().filter(|path| known(path)).cloned().collect();
+            world.sets[at].searched = texts;
         }
         world.link();
         world
