@@ -113,10 +113,14 @@ pub static DAY_PLUS: Function =
 pub static DAY_MINUS: Function =
     differs("tl_date(tl_sub({0} * 86400000000, {1}))", "(({0}::timestamp) - {1} * interval '1 microsecond')::date");
 pub static DAY_DIFFERENCE: Function = differs("({0} - {1}) * 86400000000", "({0} - {1})::bigint * 86400000000");
-/// Microseconds times a Double.
-pub static DURATION_TIMES: Function = differs("CAST(tl_round({0} * {1}) AS INTEGER)", "({0} * {1})::bigint");
-pub static DURATION_BY: Function =
-    differs("CAST(tl_round({0} / CASE WHEN {1} = 0 THEN tl_div(1, 0) ELSE {1} END) AS INTEGER)", "({0} / {1})::bigint");
+/// Microseconds times a Double, halves away from zero. A cast would round them to even on PostgreSQL, and bound what leaves
+/// Int64 on SQLite.
+pub static DURATION_TIMES: Function =
+    differs("tl_int(tl_round({0} * {1}))", "(trunc({0} * {1}) + trunc(({0} * {1} - trunc({0} * {1})) * 2))::bigint");
+pub static DURATION_BY: Function = differs(
+    "tl_int(tl_round({0} / CASE WHEN {1} = 0 AND {0} IS NOT NULL THEN tl_div(1, 0) ELSE {1} END))",
+    "(trunc({0} / {1}) + trunc(({0} / {1} - trunc({0} / {1})) * 2))::bigint",
+);
 
 // Numbers.
 pub static DOUBLE_ROUND: Function = differs("tl_round({0})", "(trunc({0}) + trunc(({0} - trunc({0})) * 2))");

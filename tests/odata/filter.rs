@@ -223,6 +223,10 @@ fn od_37_durations() {
         ("Timestamp sub duration'PT9H' eq 2024-01-02T00:00:00Z", "1"),
         ("Date add duration'P1D' eq 2024-03-01", "5 6"),
         ("Date sub 2024-02-28 eq duration'P1D'", "5 6"),
+        ("duration'PT0.000001S' mul 2.5 eq duration'PT0.000003S'", ALL),
+        ("duration'PT0.000005S' div 2 eq duration'PT0.000003S'", ALL),
+        ("duration'-PT0.000005S' divby 2.0 eq duration'-PT0.000003S'", ALL),
+        ("duration'PT1H' mul BillablePeriodLength eq duration'P150D'", "1"),
         ("Timestamp sub 2024-01-02T08:00:00Z eq duration'PT1H'", "1"),
     ]);
 }

@@ -105,6 +105,8 @@ fn od_33_what_fails_in_a_row_is_the_requests_fault() {
             ("Worklogs?$filter=PeriodLength mod 0 eq 1", 400, "DivisionByZero"),
             ("Worklogs?$filter=100 div PeriodLength eq 1", 400, "DivisionByZero"),
             ("Worklogs?$filter=PeriodLength mul 9223372036854775807 gt 1", 400, "Overflow"),
+            ("Worklogs?$filter=duration'P1D' mul 1e15 gt duration'P1D'", 400, "Overflow"),
+            ("Worklogs?$filter=duration'P1D' div PeriodLength gt duration'P1D'", 400, "DivisionByZero"),
             ("Worklogs?$apply=aggregate(100 mod PeriodLength with sum as T)", 400, "DivisionByZero"),
         ],
     );

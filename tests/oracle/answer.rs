@@ -41,6 +41,9 @@ fn note_constants(world: &World, query: &Query, risks: &Risks) {
     for expr in query.expressions() {
         expr.walk(&mut |expr| match &expr.kind {
             Kind::Binary(Op::Div | Op::Mod, _, right) if is_zero(right) => risks.note(Failure::DivisionByZero),
+            Kind::Binary(Op::DivBy, left, right) if left.ty == Type::Duration && is_zero(right) => {
+                risks.note(Failure::DivisionByZero);
+            }
             _ if expr.ty == Type::Decimal && expr.children().iter().any(is_large) => risks.note(Failure::Overflow),
             _ if expr.is_constant() => drop(scope.evaluate(expr)),
             _ => {}

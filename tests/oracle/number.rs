@@ -24,6 +24,7 @@ pub fn arithmetic_type(op: Op, left: &Type, right: &Type) -> Option<Type> {
         (Date, Op::Add | Op::Sub, Duration) => Date,
         (DateTimeOffset, Op::Sub, DateTimeOffset) | (Date, Op::Sub, Date) => Duration,
         (Duration, Op::Add | Op::Sub, Duration) => Duration,
+        (Duration, Op::Mul | Op::Div | Op::DivBy, number) if number.is_number() => Duration,
         _ => return None,
     })
 }
@@ -96,6 +97,9 @@ fn doubles(op: Op, left: f64, right: f64) -> Result {
 }
 
 fn temporal(op: Op, left: Value, right: Value) -> Result {
+    if let (Value::Duration(micros), Value::Int(_) | Value::Decimal(_) | Value::Double(_)) = (&left, &right) {
+        return scaled(op, *micros as f64, right.to_double());
+    }
     let sign = if op == Op::Sub { -1 } else { 1 };
     Ok(match (left, right) {
         (Value::Instant(a), Value::Duration(b)) => Value::Instant(a + sign * b),
@@ -105,6 +109,17 @@ fn temporal(op: Op, left: Value, right: Value) -> Result {
         (Value::Duration(a), Value::Duration(b)) => Value::Duration(a + sign * b),
         (a, b) => panic!("{a:?} and {b:?} do not go together"),
     })
+}
+
+/// A duration times or by a number, to the nearest microsecond.
+fn scaled(op: Op, micros: f64, by: f64) -> Result {
+    if op != Op::Mul && by == 0.0 {
+        return Err(Failure::DivisionByZero);
+    }
+    let result = if op == Op::Mul { micros * by } else { micros / by }.round();
+    // 2^63 itself is out.
+    let fits = result >= i64::MIN as f64 && result < -(i64::MIN as f64);
+    if fits { Ok(Value::Duration(result as i64)) } else { Err(Failure::Overflow) }
 }
 
 pub fn negated(value: Value) -> Result {

@@ -203,8 +203,16 @@ impl Generator<'_> {
 
     pub(super) fn duration(&mut self, names: &Names) -> Expr {
         let of = |op, left, right| Expr::new(Type::Duration, Kind::Binary(op, Box::new(left), Box::new(right)));
-        match self.random.below(4) {
+        match self.random.below(5) {
             0 => of(Op::Sub, self.typed(names, &Type::Date), self.typed(names, &Type::Date)),
+            2 if !self.plain => {
+                let op = self.random.pick(&[Op::Mul, Op::Div, Op::DivBy]);
+                let number = self.random.below(3);
+                let by = self.literal(&[Type::Int32, Type::Decimal, Type::Double][number]);
+                let duration =
+                    of(Op::Sub, self.typed(names, &Type::DateTimeOffset), self.literal(&Type::DateTimeOffset));
+                of(op, if self.random.chance(1, 2) { duration } else { self.literal(&Type::Duration) }, by)
+            }
             1 => {
                 let difference =
                     of(Op::Sub, self.typed(names, &Type::DateTimeOffset), self.typed(names, &Type::DateTimeOffset));
