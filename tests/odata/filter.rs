@@ -188,6 +188,8 @@ fn od_35_parts_of_dates_and_literals() {
         ("time(Timestamp) eq 08:30", "13"),
         ("totaloffsetminutes(Timestamp) eq 0", ALL),
         ("totalseconds(duration'PT1H') eq 3600", ALL),
+        ("totalseconds(duration'PT1H' mul 0.5) eq 1800", ALL),
+        ("totalseconds((EditedTimestamp sub CreatedTimestamp) div 2) gt 6588000", "1 2 3 4 5 6 7 8 9 10 13"),
         ("Timestamp lt now()", ALL),
         ("Timestamp gt mindatetime() and Timestamp lt maxdatetime()", ALL),
         ("year(Date) eq 2025 and month(Date) eq 1 and day(Date) eq 6", "10"),

@@ -101,14 +101,15 @@ pub const DEVIATIONS: &[Deviation] = &[
         },
     },
     Deviation {
-        name: "parts of a moment that is written with an offset",
-        reason: "Seen in UTC, as the service writes it (OD-35); odatapy sees the offset of the literal.",
+        name: "a moment that is written with an offset",
+        reason: "Written, and its parts seen, in UTC (OD-35); odatapy keeps the offset of the literal.",
         matches: |query, difference| {
             let parts = ["time", "date", "year", "month", "day", "hour", "minute", "second"];
             let offset =
                 |expr: &Expr| matches!(&expr.kind, Kind::Literal(Value::Instant(_), text) if !text.ends_with('Z'));
-            answered(difference)
-                && parts.iter().any(|part| calls(query, part, &|arguments| within(&arguments[0], &offset)))
+            let in_parts = |part: &&str| calls(query, part, &|arguments| within(&arguments[0], &offset));
+            let computed = query.options.compute.iter().any(|computed| offset(&computed.expr));
+            answered(difference) && (computed || parts.iter().any(in_parts))
         },
     },
     Deviation {

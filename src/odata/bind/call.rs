@@ -91,7 +91,13 @@ impl Binder<'_> {
             let message = format!("totalseconds takes a duration, and this is an {}.", bound.ty.name());
             return Err(ODataError::new(Code::TypeMismatch, message).at(duration.span.start));
         }
-        Ok(Expr { ty: Edm::Decimal { precision: 18, scale: 6 }, ..bound })
+        let ty = Edm::Decimal { precision: 18, scale: 6 };
+        if matches!(bound.kind, Kind::Null | Kind::Literal(_)) {
+            return Ok(Expr { ty, ..bound });
+        }
+        // A product stays one of durations, which its own type tells.
+        let (nullable, range) = (bound.nullable, bound.range);
+        Ok(Expr { kind: Kind::Convert(Box::new(bound)), ty, nullable, range })
     }
 
     /// The pattern must be a constant: it is checked once, here.
