@@ -9,6 +9,7 @@ mod fields;
 mod health;
 mod middleware;
 pub mod odata;
+pub mod openapi;
 pub mod problem;
 mod public;
 mod reader;

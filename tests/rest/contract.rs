@@ -63,6 +63,7 @@ fn check_answer(method: &str, target: &str, answer: &Value, shown: &str) {
         assert!(data.is_null() || data == &json!(true), "{shown}");
         return;
     };
+    assert_eq!(data.is_array(), route.gives_many, "{shown}");
     match data {
         Value::Array(members) => members.iter().for_each(|member| check_members(shape, member, path)),
         object => check_members(shape, object, path),

@@ -4,6 +4,7 @@ mod contract;
 mod doors;
 mod histories;
 mod matrix;
+mod openapi;
 mod sight;
 mod v1;
 mod worklogs;
@@ -83,6 +84,7 @@ pub fn check_members(shape: &Shape, object: &Value, place: &str) {
             Type::Guid => value.as_str().is_some_and(|text| text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()),
             Type::Instant => value.as_str().is_some_and(|text| text.starts_with("20") && text.ends_with('Z')),
             Type::Time | Type::Day => value.as_str().is_some_and(|text| text.starts_with("20") && !text.ends_with('Z')),
+            Type::Json => true,
             Type::Object(shape) => {
                 check_members(shape, value, &place);
                 true

@@ -7,8 +7,9 @@ use timeledger::db::Role as ConnRole;
 use timeledger::db::tables::changes;
 use timeledger::http::api::{Verb, routes};
 use timeledger::on;
+use timeledger::policy::Role;
 
-use super::{ADA, PETRA, TESS, TIM, ask, server};
+use super::{ADA, BO, NORA, PETRA, TESS, TIM, ask, error_code, server};
 use crate::backend::for_each_backend;
 use crate::support::server::Server;
 
@@ -60,6 +61,35 @@ fn a_team_caller_reads_nothing_of_others() {
         assert!(seen_above >= 5, "{seen_above}");
         let own = ask(&server, TIM, "GET", "/api/rest/reports/time?from=2024-05-01&to=2024-05-31", &Value::Null).json();
         assert_eq!(own["data"]["totalLength"], json!(0));
+    });
+}
+
+/// Each reading route opens at the role that it declares, and says `AccessDenied` below it.
+#[test]
+fn every_reading_route_opens_at_its_role() {
+    for_each_backend(|backend| {
+        let server = server(backend);
+        let ids = mark(&server);
+        let people = [
+            (NORA, Role::None),
+            (TIM, Role::Team),
+            (PETRA, Role::Product),
+            (BO, Role::Budget),
+            (ADA, Role::Administrator),
+        ];
+        for route in routes().filter(|route| route.verb == Verb::Get) {
+            for target in addresses(&route.pattern(), &ids) {
+                for (user, role) in people {
+                    let reply = ask(&server, user, "GET", &target, &Value::Null);
+                    let shown = format!("{target} as {role}: {} {}", reply.status, reply.lossy());
+                    if role < route.least {
+                        assert_eq!((reply.status, error_code(&reply).as_str()), (403, "AccessDenied"), "{shown}");
+                    } else {
+                        assert!([200, 404].contains(&reply.status), "{shown}");
+                    }
+                }
+            }
+        }
     });
 }
 

@@ -423,6 +423,7 @@ fn contract_4_5_the_trail_of_a_log_and_its_return() {
         assert_eq!(server.get(TIM, &target).status, 200);
         let trail = |user: &str| v1(&server, user, "GET", &format!("worklogs/{id}/changes"), Value::Null);
         let entries = ok(trail(TIM));
+        items(&entries).iter().for_each(|entry| check_members(&objects::CHANGE, entry, "entry"));
         let told: Vec<(&str, &str, i64)> = items(&entries)
             .iter()
             .map(|entry| {

@@ -64,6 +64,8 @@ pub struct Route {
     pub many: bool,
     /// What stands in `data`, or each member of it where it is a list.
     pub answer: Option<&'static Shape>,
+    /// The answer is a list.
+    pub gives_many: bool,
     pub prepare: Prepare,
 }
 
@@ -85,6 +87,7 @@ impl Route {
             request: None,
             many: false,
             answer: None,
+            gives_many: false,
             prepare,
         }
     }
@@ -127,6 +130,10 @@ impl Route {
 
     pub const fn gives(self, answer: &'static Shape) -> Route {
         Route { answer: Some(answer), ..self }
+    }
+
+    pub const fn gives_list_of(self, answer: &'static Shape) -> Route {
+        Route { answer: Some(answer), gives_many: true, ..self }
     }
 
     pub(in crate::http) fn need(&self) -> Need {

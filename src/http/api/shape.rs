@@ -27,6 +27,8 @@ pub enum Type {
     Day,
     Object(&'static Shape),
     List(&'static Shape),
+    /// Anything. Only ever answered.
+    Json,
 }
 
 /// A member of an object.
@@ -191,6 +193,7 @@ fn read(ty: Type, value: &Value, place: &str) -> Result<Given, Refusal> {
             day.map(Given::Day).ok_or_else(|| wrong("a day such as 2024-03-01"))
         }
         Type::Object(shape) => Body::read(shape, value, place).map(Given::Object),
+        Type::Json => Err(wrong("left out")),
         Type::List(shape) => {
             let Value::Array(members) = value else { return Err(wrong("an array")) };
             let members = members.iter().enumerate();

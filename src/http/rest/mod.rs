@@ -37,13 +37,13 @@ pub static ROUTES: &[Route] = &[
     Route::rest(Verb::Get, "users", people::list)
         .about("Everybody, by name")
         .options(&["count", "skip", "expand"])
-        .gives(&objects::USER),
+        .gives_list_of(&objects::USER),
     Route::rest(Verb::Get, "users/roles", roles::list)
         .about("Everybody's role")
         .for_role(Role::Administrator)
         .or_duty(Duties::COLLECTION_ADMINISTRATOR)
         .options(&["includeNoneRoles", "count", "skip", "expand"])
-        .gives(&objects::USER_WITH_ROLE),
+        .gives_list_of(&objects::USER_WITH_ROLE),
     Route::rest(Verb::Post, "users/roles", roles::set)
         .about("Give roles")
         .for_role(Role::Administrator)
@@ -61,7 +61,7 @@ pub static ROUTES: &[Route] = &[
     Route::rest(Verb::Get, "workLogs", worklogs::own)
         .about("The caller's time, newest first")
         .options(FILTERS)
-        .gives(&objects::WORK_LOG),
+        .gives_list_of(&objects::WORK_LOG),
     Route::rest(Verb::Post, "workLogs", worklogs::create)
         .about("Enter time")
         .options(&["expand"])
@@ -71,12 +71,12 @@ pub static ROUTES: &[Route] = &[
         .about("Everybody's time, newest first")
         .for_role(Role::Product)
         .options(FILTERS)
-        .gives(&objects::WORK_LOG),
+        .gives_list_of(&objects::WORK_LOG),
     Route::rest(Verb::Post, "workLogs/batch", worklogs::batch)
         .about("Enter many logs, all or none")
         .options(&["validateOnly", "expand"])
         .takes_many(&objects::WORK_LOG_BODY)
-        .gives(&objects::WORK_LOG),
+        .gives_list_of(&objects::WORK_LOG),
     Route::rest(Verb::Get, "workLogs/{id}", worklogs::one)
         .about("A work log")
         .options(&["expand", "includeEditable"])
@@ -103,7 +103,7 @@ pub static ROUTES: &[Route] = &[
         .for_role(Role::Administrator)
         .or_duty(APPROVERS)
         .options(&["count", "skip", "expand", "fromTimestamp", "toTimestamp"])
-        .gives(&objects::TIME_APPROVAL),
+        .gives_list_of(&objects::TIME_APPROVAL),
     Route::rest(Verb::Get, "reports/time", reports::time)
         .about("Seconds by person, work item and day")
         .options(&["from", "to", "userId"])

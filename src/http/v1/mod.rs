@@ -18,7 +18,7 @@ use crate::policy::{Duties, Role};
 pub static ROUTES: &[Route] = &[
     Route::v1(Verb::Get, "activity-types", activity_types::list)
         .about("Kinds of work, retired ones too")
-        .gives(&objects::ACTIVITY_TYPE),
+        .gives_list_of(&objects::ACTIVITY_TYPE),
     Route::v1(Verb::Post, "activity-types", activity_types::create)
         .about("Make a kind of work")
         .for_role(Role::Administrator)
@@ -42,7 +42,7 @@ pub static ROUTES: &[Route] = &[
     Route::v1(Verb::Get, "budgets", budgets::list)
         .about("Budgets, by name")
         .for_role(Role::Product)
-        .gives(&objects::BUDGET),
+        .gives_list_of(&objects::BUDGET),
     Route::v1(Verb::Post, "budgets", budgets::create)
         .about("Make a budget")
         .for_role(Role::Budget)
@@ -63,7 +63,7 @@ pub static ROUTES: &[Route] = &[
     Route::v1(Verb::Get, "budgets/{id}/assignments", budgets::assignments)
         .about("What is assigned to a budget")
         .for_role(Role::Product)
-        .gives(&objects::ASSIGNMENT),
+        .gives_list_of(&objects::ASSIGNMENT),
     Route::v1(Verb::Post, "budgets/{id}/assignments", budgets::assign)
         .about("Assign a work item, an iteration or a log; with preview=true only tell what would move")
         .for_role(Role::Budget)
@@ -87,7 +87,7 @@ pub static ROUTES: &[Route] = &[
         .for_role(Role::Administrator)
         .or_duty(APPROVERS)
         .options(&["weekStart", "state"])
-        .gives(&objects::SHEET),
+        .gives_list_of(&objects::SHEET),
     Route::v1(Verb::Post, "approvals/{userId}/{weekStart}/approve", approvals::approve)
         .about("Approve a submitted week")
         .for_role(Role::Administrator)
@@ -116,8 +116,10 @@ pub static ROUTES: &[Route] = &[
         .about("The trail of a week")
         .for_role(Role::Administrator)
         .or_duty(APPROVERS)
-        .gives(&objects::CHANGE),
-    Route::v1(Verb::Get, "locks", approvals::locks).about("Weeks that are locked for everybody").gives(&objects::LOCK),
+        .gives_list_of(&objects::CHANGE),
+    Route::v1(Verb::Get, "locks", approvals::locks)
+        .about("Weeks that are locked for everybody")
+        .gives_list_of(&objects::LOCK),
     Route::v1(Verb::Post, "locks/{weekStart}", approvals::lock)
         .about("Lock a settled past week for everybody")
         .for_role(Role::Administrator)
@@ -141,11 +143,12 @@ pub static ROUTES: &[Route] = &[
         .gives(&objects::PERSON),
     Route::v1(Verb::Get, "worklogs/{id}/changes", worklogs::changes)
         .about("The trail of a log, deleted or not")
-        .gives(&objects::CHANGE),
+        .gives_list_of(&objects::CHANGE),
     Route::v1(Verb::Post, "worklogs/{id}/restore", worklogs::restore)
         .about("Bring a deleted log back")
         .gives(&crate::http::rest::objects::WORK_LOG),
     Route::v1(Verb::Post, "operations/{id}/undo", worklogs::undo)
         .about("Take back all that one request did to logs")
         .gives(&objects::UNDONE),
+    Route::v1(Verb::Get, "openapi.json", super::openapi::serve).about("This description, in OpenAPI 3.1"),
 ];

@@ -13,7 +13,7 @@ use crate::domain::budgets::write::{Assigned, Budget};
 use crate::domain::changes::{Action, Origin, Written};
 use crate::domain::people::{self, Person};
 use crate::domain::wall;
-use crate::http::api::shape::Type::{Bool, Day, Guid, Instant, Int, List, Object, Text};
+use crate::http::api::shape::Type::{Bool, Day, Guid, Instant, Int, Json, List, Object, Text};
 use crate::http::api::shape::{Shape, member};
 use crate::policy::Duties;
 use crate::sql;
@@ -344,8 +344,8 @@ pub static CHANGE: Shape = Shape {
         member("user", Object(&USER), "Who."),
         member("action", Text, ""),
         member("origin", Text, "The door that it came through."),
-        member("before", Text, "JSON."),
-        member("after", Text, "JSON."),
+        member("before", Json, "Null for what was not there."),
+        member("after", Json, "Null for what is not there any more."),
         member("comment", Text, ""),
     ],
 };
