@@ -117,7 +117,12 @@ impl Query {
     /// Whether what comes is only a part of what there is, so that not everything need be looked at.
     pub fn is_cut(&self) -> bool {
         let options = &self.options;
-        self.page.is_some() || options.top.is_some() || !options.expand.is_empty() || !options.select.is_empty()
+        let dropped = !self.apply.is_empty() && options.filter.is_some();
+        dropped
+            || self.page.is_some()
+            || options.top.is_some()
+            || !options.expand.is_empty()
+            || !options.select.is_empty()
     }
 }
 
