@@ -40,6 +40,9 @@ pub trait Dialect: Backend + 'static {
     /// Writes a placeholder and binds the value; a null is bound with its type.
     fn bind<'b>(value: &'b Value, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
 
+    /// Writes `unnest($1)` or `json_each(?)`: the list's members as the column `value` of a table.
+    fn members<'b>(list: &'b List, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
+
     /// Writes ` = ANY($1)` or ` IN (SELECT value FROM json_each(?))`: one bind, however long the list. The operand
     /// stands before it.
     fn in_list<'b>(list: &'b List, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
@@ -89,6 +92,13 @@ impl Dialect for Sqlite {
 
     fn bind<'b>(value: &'b Value, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
         push_value!(value, out)
+    }
+
+    fn members<'b>(list: &'b List, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_sql("json_each(");
+        out.push_bind_param::<Text, _>(list.json.as_str())?;
+        out.push_sql(")");
+        Ok(())
     }
 
     /// `json_each` cannot carry the bytes of a GUID; they travel as hex.
@@ -141,16 +151,16 @@ impl Dialect for Pg {
         push_value!(value, out)
     }
 
+    fn members<'b>(list: &'b List, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_sql("unnest(");
+        array(list, out)?;
+        out.push_sql(")");
+        Ok(())
+    }
+
     fn in_list<'b>(list: &'b List, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
         out.push_sql(" = ANY(");
-        match &list.items {
-            Items::Ints(v) => out.push_bind_param::<Array<BigInt>, _>(v),
-            Items::Doubles(v) => out.push_bind_param::<Array<Double>, _>(v),
-            Items::Texts(v) => out.push_bind_param::<Array<Text>, _>(v),
-            Items::Instants(v) => out.push_bind_param::<Array<InstantType>, _>(v),
-            Items::Days(v) => out.push_bind_param::<Array<DayType>, _>(v),
-            Items::Guids(v) => out.push_bind_param::<Array<GuidType>, _>(v),
-        }?;
+        array(list, out)?;
         out.push_sql(")");
         Ok(())
     }
@@ -183,6 +193,17 @@ impl Dialect for Pg {
             Type::Day => "date",
             Type::Guid => "uuid",
         }
+    }
+}
+
+fn array<'b>(list: &'b List, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    match &list.items {
+        Items::Ints(v) => out.push_bind_param::<Array<BigInt>, _>(v),
+        Items::Doubles(v) => out.push_bind_param::<Array<Double>, _>(v),
+        Items::Texts(v) => out.push_bind_param::<Array<Text>, _>(v),
+        Items::Instants(v) => out.push_bind_param::<Array<InstantType>, _>(v),
+        Items::Days(v) => out.push_bind_param::<Array<DayType>, _>(v),
+        Items::Guids(v) => out.push_bind_param::<Array<GuidType>, _>(v),
     }
 }
 

@@ -16,7 +16,7 @@ pub use calendar::Late;
 pub use dialect::Dialect;
 pub use insert::{Insert, Update};
 pub use tree::{
-    Aggregate, Alias, Arithmetic, Compare, Direction, Expr, From, Guard, Join, JoinKind, Names, Order, Scan, Select,
-    Statement, Viewer,
+    Aggregate, Alias, Arithmetic, Compare, Direction, Each, Expr, From, Guard, Join, JoinKind, Names, Order, Scan,
+    Select, Statement, Viewer,
 };
 pub use value::{Cell, Day, Guid, Instant, List, Type, Value};

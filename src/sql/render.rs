@@ -12,7 +12,7 @@ use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
 use super::dialect::Dialect;
 use super::functions::Function;
 use super::tree::{
-    Aggregate, Alias, Arithmetic, Compare, Direction, Expr, From, Guard, JoinKind, Order, Select, Statement,
+    Aggregate, Alias, Arithmetic, Compare, Direction, Each, Expr, From, Guard, JoinKind, Order, Select, Statement,
 };
 use super::value::Type;
 
@@ -253,6 +253,7 @@ fn expr<'b, DB: Dialect>(e: &'b Expr, out: &mut Pass<'_, 'b, DB>) -> QueryResult
             atom(value, out)?;
             DB::in_list(members, out)?;
         }
+        Expr::InEach(value, each) => in_each(value, each, out)?,
         Expr::InSelect(value, inner) => {
             atom(value, out)?;
             out.push_sql(" IN (");
@@ -371,6 +372,23 @@ fn aggregate<'b, DB: Dialect>(
         None => out.push_sql("*"),
     }
     out.push_sql(")");
+    Ok(())
+}
+
+/// A row-wise sub-select: PostgreSQL has LATERAL for it; SQLite has not, but lets a table function read what stands
+/// before it.
+fn in_each<'b, DB: Dialect>(value: &'b Expr, each: &'b Each, out: &mut Pass<'_, 'b, DB>) -> QueryResult<()> {
+    atom(value, out)?;
+    out.push_sql(if DB::POSTGRES { " IN (SELECT found.c0 FROM " } else { " IN (SELECT found.value FROM " });
+    DB::members(&each.list, out)?;
+    numbered(" AS t", each.alias.0, out);
+    out.push_sql(if DB::POSTGRES {
+        "(value) CROSS JOIN LATERAL ("
+    } else {
+        ", json_each((SELECT json_group_array(c0) FROM ("
+    });
+    select(&each.select, out)?;
+    out.push_sql(if DB::POSTGRES { ") AS found)" } else { "))) AS found)" });
     Ok(())
 }
 

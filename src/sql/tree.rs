@@ -92,6 +92,8 @@ pub enum Expr {
     Not(Box<Expr>),
     In(Box<Expr>, List),
     InSelect(Box<Expr>, Box<Select>),
+    /// Whether the value is among what a select gives for any of a list's members.
+    InEach(Box<Expr>, Box<Each>),
     Coalesce(Vec<Expr>),
     Case(Vec<(Expr, Expr)>, Box<Expr>),
     Arithmetic(Arithmetic, Box<Expr>, Box<Expr>),
@@ -103,6 +105,22 @@ pub enum Expr {
     Aggregate(Aggregate, Option<Box<Expr>>),
     /// `ROW_NUMBER() OVER (PARTITION BY … ORDER BY …)`
     RowNumber(Box<Expr>, Vec<Order>),
+}
+
+/// A select for each member of a list: its first column, and no more rows of each than its limit says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Each {
+    pub list: List,
+    /// Where the select finds the member: [`Each::member`] of this.
+    pub alias: Alias,
+    pub select: Select,
+}
+
+impl Each {
+    /// The member of the list that a select is for.
+    pub fn member(alias: Alias) -> Expr {
+        alias.col("value")
+    }
 }
 
 impl Expr {

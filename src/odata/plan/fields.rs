@@ -6,9 +6,9 @@ use super::super::bound::{Form, Options, Output, OutputItem, Step};
 use super::super::edm::{Edm, Link, Nav, Value as Source};
 use super::query::Page;
 use super::scope::{Place, Planner};
-use super::{Child, Field, Level, ObjectOf, Slot, Typing};
+use super::{Child, Field, First, Level, ObjectOf, Slot, Typing};
 use crate::sql::functions::Function;
-use crate::sql::{Direction, Expr, From, Late, Order, Select, Type};
+use crate::sql::{Direction, Each, Expr, From, Late, Order, Select, Type};
 
 /// Columns of a SELECT, each once.
 #[derive(Default)]
@@ -158,6 +158,7 @@ impl Planner<'_> {
         // What is joined so far narrows; what order and columns join does not change the count.
         let narrowing = between.len() + planner.joins().len();
         let order = planner.total_order(nav.target, &options.orderby, place);
+        let ordering = between.len() + planner.joins().len();
         let mut gathered = Gathered::default();
         let fields = planner.fields(place, &options.output, page, &mut gathered);
         let expansion = options.expansion.clone();
@@ -174,6 +175,15 @@ impl Planner<'_> {
             group: vec![Expr::Int(1)],
             ..select.clone()
         });
+        let first = (nav.many && nav.target.ordered_by_row).then(|| {
+            let of = planner.names.fresh();
+            let mut keys = Select { joins: select.joins[..ordering].to_vec(), ..select.clone() };
+            let row = place.alias.col(nav.target.row);
+            keys.columns = vec![row.clone()];
+            keys.filter.push(link.clone().eq(Each::member(of)));
+            keys.order = order.clone();
+            First { row, of, keys }
+        });
         select.columns = std::mem::take(&mut gathered.columns.exprs);
         let page_size = page.nested;
         let limit = options.top.map_or(page_size, |top| top.min(page_size));
@@ -181,7 +191,7 @@ impl Planner<'_> {
         let Gathered { columns, children } = gathered;
         let level = Level { select, types: columns.types, fields, children, key, row, reference };
         let skip = options.skip.unwrap_or(0);
-        Child { nav, level, parent, link, order, skip, limit, top: options.top, paged, counted, expansion }
+        Child { nav, level, parent, link, order, skip, limit, top: options.top, paged, counted, first, expansion }
     }
 
     /// The key properties, where links of this level's entities may be written.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::bound::{Expansion, Form};
 use super::edm::{Edm, Entity, Nav};
 use crate::db::{DbError, Fields};
-use crate::sql::{Cell, Direction, Expr, Late, List, Order, Select, Statement, Type};
+use crate::sql::{Alias, Cell, Direction, Each, Expr, Late, List, Order, Select, Statement, Type};
 
 pub use query::{Page, plan};
 pub use scope::{At, Context, Derivation, Planner};
@@ -164,8 +164,20 @@ pub struct Child {
     /// Whether more rows than `limit` are announced by a next link.
     pub paged: bool,
     counted: Option<Select>,
+    /// The row keys of one parent's members, where a parent may have very many: all of them need not be read then.
+    first: Option<First>,
     /// What the expand item says besides the options of its members.
     pub expansion: Expansion,
+}
+
+/// The first members of one parent.
+#[derive(Debug)]
+struct First {
+    /// Their row key.
+    row: Expr,
+    /// The parent.
+    of: Alias,
+    keys: Select,
 }
 
 /// How a collection is cut.
@@ -196,6 +208,12 @@ impl Child {
     pub fn statement(&self, parents: List) -> Statement {
         use crate::sql::{Compare, From};
         let mut inner = self.level.select.clone();
+        let last = self.skip.saturating_add(self.limit).saturating_add(u64::from(self.paged));
+        if let Some(First { row, of, keys }) = &self.first {
+            let select = Select { limit: i64::try_from(last).ok(), ..keys.clone() };
+            let each = Each { list: parents.clone(), alias: *of, select };
+            inner.filter.push(Expr::InEach(Box::new(row.clone()), Box::new(each)));
+        }
         inner.filter.push(Expr::In(Box::new(self.link.clone()), parents));
         if !self.nav.many {
             // One each: there is nothing to order and to cut.
@@ -210,7 +228,6 @@ impl Child {
         if self.skip > 0 {
             outer.filter.push(alias.output(rank).compare(Compare::Gt, at(self.skip)));
         }
-        let last = self.skip.saturating_add(self.limit).saturating_add(u64::from(self.paged));
         outer.filter.push(alias.output(rank).compare(Compare::Le, at(last)));
         let by = |column| Order { by: alias.output(column), direction: Direction::Asc, nullable: false };
         outer.order = vec![by(self.parent), by(rank)];
