@@ -3,7 +3,7 @@
 //! Goes in: a connection URL and a [`Role`]. Comes out: a [`PgConn`] around a diesel connection for synchronous code on
 //! a thread of ours; never to be used inside an async runtime. Every wait for the server ends in [`Driver::wait`],
 //! which also hears the job's [`Cancel`] and then asks the server to stop, again and again until it has: a request that
-//! meets an idle moment is lost.
+//! meets an idle moment is lost, and one that comes late would stop the next job, so that the connection ends with its job.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -42,7 +42,7 @@ struct Driver {
     runtime: Runtime,
     job: Mutex<Option<Arc<Cancel>>>,
     token: OnceLock<(CancelToken, Transport)>,
-    /// Whether the server was asked to stop something since the last [`PgConn::settle`].
+    /// Whether the server was asked to stop something: then no other job may have this connection.
     asked: AtomicBool,
     /// Whether rows that nobody reads are on their way.
     abandoned: AtomicBool,
@@ -237,9 +237,9 @@ impl PgConn {
     /// After a job, makes the connection ready for the next, or says that it cannot be.
     pub(super) fn settle(&mut self) -> Result<(), DbError> {
         self.attach(None);
-        // A late request may hit the first statement after it; the second time nothing can.
-        if self.driver.asked.swap(false, Ordering::Relaxed) && self.facade.batch_execute("SELECT 1").is_err() {
-            self.facade.batch_execute("SELECT 1")?;
+        // The server may come late to a request to stop, and would hit whoever runs then.
+        if self.driver.asked.load(Ordering::Relaxed) {
+            return Err(DbError::Lost("a request to stop may still be under way".into()));
         }
         type Manager = <Facade as Connection>::TransactionManager;
         match Manager::transaction_manager_status_mut(&mut self.facade).transaction_depth() {

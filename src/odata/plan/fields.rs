@@ -6,9 +6,9 @@ use super::super::bound::{Form, Options, Output, OutputItem, Step};
 use super::super::edm::{Edm, Link, Nav, Value as Source};
 use super::query::Page;
 use super::scope::{Place, Planner};
-use super::{Child, Field, First, Level, ObjectOf, Slot, Typing};
+use super::{Child, Field, Level, ObjectOf, Slot, Typing};
 use crate::sql::functions::Function;
-use crate::sql::{Direction, Each, Expr, From, Late, Order, Select, Type};
+use crate::sql::{Direction, Expr, From, Late, Order, Select, Type};
 
 /// Columns of a SELECT, each once.
 #[derive(Default)]
@@ -176,13 +176,8 @@ impl Planner<'_> {
             ..select.clone()
         });
         let first = (nav.many && nav.target.ordered_by_row).then(|| {
-            let of = planner.names.fresh();
-            let mut keys = Select { joins: select.joins[..ordering].to_vec(), ..select.clone() };
-            let row = place.alias.col(nav.target.row);
-            keys.columns = vec![row.clone()];
-            keys.filter.push(link.clone().eq(Each::member(of)));
-            keys.order = order.clone();
-            First { row, of, keys }
+            let members = Select { joins: select.joins[..ordering].to_vec(), ..select.clone() };
+            planner.first_of_each(nav.target, place, members, &link, &order)
         });
         select.columns = std::mem::take(&mut gathered.columns.exprs);
         let page_size = page.nested;

@@ -7,10 +7,11 @@
 
 use super::super::bound::Query;
 use super::super::edm::Entity;
+use super::First;
 use super::fields::Gathered;
 use super::query::Page;
 use super::scope::{Context, Place, Planner};
-use crate::sql::{Alias, Compare, Expr, From, Guard, Join, JoinKind, Order, Select};
+use crate::sql::{Alias, Compare, Each, Expr, From, Guard, Join, JoinKind, Order, Select};
 
 /// Joins that PostgreSQL still arranges together with the table that they start from (`join_collapse_limit`).
 const ARRANGED: usize = 7;
@@ -68,6 +69,46 @@ impl Planner<'_> {
             },
             _ => {}
         }
+    }
+
+    /// The row keys of the first members of a parent, to be cut where an expansion is.
+    pub(super) fn first_of_each(
+        &mut self,
+        entity: &'static Entity,
+        place: Place,
+        members: Select,
+        link: &Expr,
+        order: &[Order],
+    ) -> First {
+        let of = self.names.fresh();
+        let row = place.alias.col(entity.row);
+        let mut keys = members.filter(link.clone().eq(Each::member(of)));
+        keys.columns = vec![row.clone()];
+        keys.order = order.to_vec();
+        let in_order = match (link, order.first().map(|o| &o.by)) {
+            (Expr::Column(_, within), Some(Expr::Column(_, by))) => entity.indexed.contains(&(*within, *by)),
+            _ => false,
+        };
+        if !in_order {
+            keys = self.unordered_first(keys);
+        }
+        First { row, of, keys }
+    }
+
+    /// Finds the rows and orders them then. Otherwise PostgreSQL would walk an index in the asked order until enough of
+    /// them are found, and where there are few, through the whole table.
+    fn unordered_first(&mut self, mut keys: Select) -> Select {
+        let alias = self.names.fresh();
+        let order = std::mem::take(&mut keys.order);
+        let ordered = |(n, o): (usize, &Order)| Order { by: alias.output(n + 1), ..o.clone() };
+        let order_by = order.iter().enumerate().map(ordered).collect();
+        keys.columns.extend(order.into_iter().map(|o| o.by));
+        // The database may not look through it.
+        keys.offset = Some(0);
+        let mut all = Select::from(From::Select(Box::new(keys), alias));
+        all.columns = vec![alias.output(0)];
+        all.order = order_by;
+        all
     }
 
     /// The rows that `chosen` names, to be read.
