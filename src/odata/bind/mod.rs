@@ -307,8 +307,13 @@ impl<'a> Binder<'a> {
     }
 }
 
-/// The most similar of the known names, if one is similar at all.
+/// The most similar of the known names, if one is similar at all. A name that is longer than any of ours is no slip, and
+/// its likeness to all of them would take seconds.
 pub fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    const LONGEST: usize = 256;
+    if name.len() > LONGEST {
+        return None;
+    }
     let lower = name.to_lowercase();
     known
         .map(|candidate| (strsim::normalized_damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
