@@ -73,7 +73,12 @@ fn cases() -> Vec<Case> {
         case("a text of 1 MB", filter(&format!("Comment eq '{}'", "x".repeat(1_000_000))), 200, ""),
         case("quotes without end", filter(&"'".repeat(900_001)), 400, "SyntaxError"),
         case("a body over 1 MiB", filter(&format!("Comment eq '{}'", "x".repeat(1_100_000))), 413, "PayloadTooLarge"),
-        case("a name of 900,000 letters", filter(&format!("{} eq 1", "TrackedTotal".repeat(75_000))), 400, "UnknownProperty"),
+        case(
+            "a name of 900,000 letters",
+            filter(&format!("{} eq 1", "TrackedTotal".repeat(75_000))),
+            400,
+            "UnknownProperty",
+        ),
         case("in with 10,000 members", filter(&format!("WorkItemId in ({})", numbers(10_000))), 200, ""),
         case("in with 10,001 members", filter(&format!("WorkItemId in ({})", numbers(10_001))), 400, "QueryTooComplex"),
         case(
