@@ -4,6 +4,8 @@
 //! can't be read, changed or used elsewhere. Form: base64url of nonce, then the sealed version, time, rest of `$top`
 //! and order values.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
@@ -13,6 +15,8 @@ use crate::sql::{Day, Guid, Instant, Type, Value};
 
 const VERSION: u8 = 1;
 const NONCE: usize = 24;
+/// Bytes of a token's text; what cannot be a token is not looked at.
+const LONGEST: usize = 64 * 1024;
 /// A walk that pauses for longer begins anew.
 const LIFETIME: i64 = 7 * 24 * 3_600 * 1_000_000;
 
@@ -52,12 +56,15 @@ impl Sealer {
         let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| failed("sealing"))?;
         let mut token = nonce.to_vec();
         token.extend_from_slice(&sealed);
-        Ok(encode(&token))
+        Ok(URL_SAFE_NO_PAD.encode(&token))
     }
 
     /// What a token says, if it is ours, of this query and caller, and not too old.
     pub fn open(&self, token: &str, binding: &str, now: Instant) -> Result<Position> {
-        let bytes = decode(token).filter(|b| b.len() > NONCE).ok_or_else(foreign)?;
+        if token.len() > LONGEST {
+            return Err(foreign());
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|b| b.len() > NONCE).ok_or_else(foreign)?;
         let (nonce, sealed) = bytes.split_at(NONCE);
         let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| foreign())?;
         let aad = Sha256::digest(binding.as_bytes());
@@ -161,36 +168,6 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*head)
 }
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// base64url without padding (RFC 4648 §5).
-fn encode(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let n = chunk.iter().enumerate().fold(0u32, |n, (i, b)| n | u32::from(*b) << (16 - 8 * i));
-        for i in 0..=chunk.len() {
-            out.push(char::from(ALPHABET[(n >> (18 - 6 * i)) as usize & 63]));
-        }
-    }
-    out
-}
-
-fn decode(text: &str) -> Option<Vec<u8>> {
-    if text.len() > 64 * 1024 {
-        return None;
-    }
-    let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    for chunk in text.as_bytes().chunks(4) {
-        let mut n = 0u32;
-        for (i, c) in chunk.iter().enumerate() {
-            let digit = ALPHABET.iter().position(|a| a == c)?;
-            n |= u32::try_from(digit).ok()? << (18 - 6 * i);
-        }
-        out.extend_from_slice(&n.to_be_bytes()[1..chunk.len()]);
-    }
-    Some(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,10 +202,7 @@ mod tests {
             let mut changed = token.clone().into_bytes();
             changed[n] = if changed[n] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
-            // The last character may carry spare bits alone.
-            if decode(&changed) != decode(&token) {
-                assert_eq!(code(&changed, "a", 1), Code::InvalidSkipToken);
-            }
+            assert_eq!(code(&changed, "a", 1), Code::InvalidSkipToken);
         }
         assert_eq!(code("", "a", 1), Code::InvalidSkipToken);
         assert_eq!(code("ü", "a", 1), Code::InvalidSkipToken);

@@ -9,6 +9,7 @@ pub mod functions;
 pub mod insert;
 pub mod layout;
 mod render;
+mod size;
 pub mod tree;
 pub mod value;
 

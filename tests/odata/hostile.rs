@@ -79,6 +79,18 @@ fn cases() -> Vec<Case> {
             400,
             "UnknownProperty",
         ),
+        case(
+            "a text that doubles with each function",
+            filter(&format!("{} eq 'x'", nested(29, "substring(", "Comment", ",-1)"))),
+            400,
+            "QueryTooComplex",
+        ),
+        case(
+            "a number that doubles with each function",
+            filter(&format!("{} gt 0", nested(29, "round(", "Hours", ")"))),
+            400,
+            "QueryTooComplex",
+        ),
         case("in with 10,000 members", filter(&format!("WorkItemId in ({})", numbers(10_000))), 200, ""),
         case("in with 10,001 members", filter(&format!("WorkItemId in ({})", numbers(10_001))), 400, "QueryTooComplex"),
         case(

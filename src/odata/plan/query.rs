@@ -46,7 +46,22 @@ pub fn plan(query: &Query, context: Context, page: &Page, limits: &Limits) -> Re
         );
         return Err(ODataError::new(Code::QueryTooComplex, message));
     }
+    if plan.size() > LONGEST {
+        let message = "The query's SQL would be too long: functions that name their argument more than once stand inside \
+                       each other. Nest fewer of them.";
+        return Err(ODataError::new(Code::QueryTooComplex, message));
+    }
     Ok(plan)
+}
+
+/// Pieces of SQL of all statements together; some half a megabyte.
+const LONGEST: u64 = 50_000;
+
+impl Plan {
+    fn size(&self) -> u64 {
+        let beside = self.count.iter().chain(&self.owner).map(|statement| statement.select.size());
+        beside.fold(self.level.size(), u64::saturating_add)
+    }
 }
 
 /// An alias for the wrapper of a ready-made select, beyond what any planner hands out.
@@ -58,6 +73,10 @@ impl Level {
     /// A level of one value.
     fn of(select: Select, types: Vec<Type>, field: Field) -> Level {
         Level { select, types, fields: vec![field], children: Vec::new(), key: Vec::new(), row: None, reference: false }
+    }
+
+    fn size(&self) -> u64 {
+        self.children.iter().map(|child| child.level.size()).fold(self.select.size(), u64::saturating_add)
     }
 
     fn tables(&self) -> usize {
