@@ -21,3 +21,4 @@ mod queries;
 mod rest;
 mod seed;
 mod support;
+mod tracking;

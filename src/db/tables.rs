@@ -157,6 +157,7 @@ diesel::table! {
         team_project -> Nullable<Text>,
         title -> Nullable<Text>,
         work_item_type -> Nullable<Text>,
+        effort -> Nullable<Double>,
     }
 }
 
@@ -381,6 +382,54 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    timers (user_id) {
+        user_id -> Integer,
+        version -> BigInt,
+        state -> Integer,
+        stopped -> Integer,
+        work_item_id -> Nullable<Integer>,
+        comment -> Nullable<Text>,
+        activity_type_id -> Nullable<Integer>,
+        is_billable -> Nullable<Bool>,
+        time_zone -> Nullable<Integer>,
+        started_at -> Nullable<InstantType>,
+        confirmed_at -> Nullable<InstantType>,
+        checked_at -> Nullable<InstantType>,
+        ended_at -> Nullable<InstantType>,
+        worklog_id -> Nullable<GuidType>,
+        changed_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    pairings (secret) {
+        secret -> Binary,
+        pin -> Binary,
+        address -> Text,
+        created_at -> InstantType,
+        expires_at -> InstantType,
+        user_id -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    pairing_attempts (user_id) {
+        user_id -> Integer,
+        wrong -> Integer,
+        since -> InstantType,
+    }
+}
+
 diesel::joinable!(teams -> projects (project_id));
 diesel::joinable!(team_members -> teams (team_id));
 diesel::joinable!(team_members -> users (user_id));
@@ -403,6 +452,7 @@ diesel::joinable!(worklogs -> users (user_id));
 diesel::joinable!(worklogs -> budgets (budget_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(approvals -> users (user_id));
+diesel::joinable!(timers -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -429,4 +479,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     week_locks,
     changes,
     idempotency_keys,
+    timers,
+    pairings,
+    pairing_attempts,
 );

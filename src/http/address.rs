@@ -16,11 +16,21 @@ pub enum Api {
 }
 
 impl Api {
-    const ALL: [(&'static str, Api); 5] =
-        [("odata", Api::OData), ("rest", Api::Rest), ("tracking", Api::Tracking), ("pin", Api::Pin), ("v1", Api::V1)];
+    const ALL: [Api; 5] = [Api::OData, Api::Rest, Api::Tracking, Api::Pin, Api::V1];
+
+    /// Its segment of a path.
+    pub fn name(self) -> &'static str {
+        match self {
+            Api::OData => "odata",
+            Api::Rest => "rest",
+            Api::Tracking => "tracking",
+            Api::Pin => "pin",
+            Api::V1 => "v1",
+        }
+    }
 
     fn named(segment: &str) -> Option<Api> {
-        Api::ALL.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(segment)).map(|(_, api)| api)
+        Api::ALL.into_iter().find(|api| api.name().eq_ignore_ascii_case(segment))
     }
 }
 

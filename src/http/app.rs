@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use super::concurrency::Concurrency;
 use super::fields::KnownFields;
 use super::problem::Problem;
+use super::tracking::{self, Listeners};
 use super::{assets, health, middleware};
 use crate::auth::{self, Door};
 use crate::clock::Clock;
@@ -36,6 +37,7 @@ pub struct App {
     pub limits: Limits,
     pub door: Door,
     pub concurrency: Concurrency,
+    pub(super) listeners: Listeners,
     pub(super) fields: KnownFields,
     sealer: OnceCell<Sealer>,
     trusted: Vec<Network>,
@@ -53,6 +55,7 @@ impl App {
             limits: limits(&config.odata),
             concurrency: Concurrency::new(config.odata.max_concurrent),
             trusted: config.trusted_proxies(),
+            listeners: Listeners::default(),
             fields: KnownFields::default(),
             sealer: OnceCell::new(),
             door: Door::default(),
@@ -125,6 +128,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(read_only("/health/ready", health::ready))
         .service(read_only("/metrics", health::metrics))
         .service(read_only("/version", health::version))
+        .configure(super::tracking::configure)
+        .configure(super::pin::configure)
         .configure(super::api::configure)
         .configure(super::odata::configure)
         .default_service(web::to(nothing));
@@ -178,6 +183,12 @@ pub async fn serve_until(
         0 => std::thread::available_parallelism().map_or(2, usize::from),
         workers => workers,
     };
+    let listening = app.clone();
+    let stop = async move {
+        stop.await;
+        // Streams of events have no end of their own.
+        listening.listeners.close();
+    };
     let running = HttpServer::new(factory)
         .workers(workers)
         .max_connections((server.max_connections / workers).max(1))
@@ -191,9 +202,13 @@ pub async fn serve_until(
         .shutdown_signal(stop)
         .listen(listener)?
         .run();
-    let uses = actix_web::rt::spawn(write_uses_at_times(app.clone()));
+    let beside = [
+        actix_web::rt::spawn(write_uses_at_times(app.clone())),
+        actix_web::rt::spawn(tracking::act_on_due_timers(app.clone())),
+        actix_web::rt::spawn(tracking::tell_listeners(app.clone())),
+    ];
     let outcome = running.await;
-    uses.abort();
+    beside.iter().for_each(|task| task.abort());
     app.write_uses().await;
     let db = app.db.clone();
     web::block(move || db.close()).await.map_err(io::Error::other)?;

@@ -10,10 +10,12 @@ mod health;
 mod middleware;
 pub mod odata;
 pub mod openapi;
+mod pin;
 pub mod problem;
 mod public;
 mod reader;
 pub mod rest;
+mod tracking;
 pub mod v1;
 
 pub use app::{App, limits, serve, serve_until};

@@ -1,6 +1,6 @@
-//! The description of REST and `/api/v1` in OpenAPI 3.1, made from the tables of routes.
+//! The description of REST, tracking and `/api/v1` in OpenAPI 3.1, made from the tables of routes.
 //!
-//! In: the declarations of `http/rest` and `http/v1`. Out: one JSON document; `schema/openapi.json` is its copy, so that a
+//! In: the declarations of `http/rest`, `http/tracking` and `http/v1`. Out: one JSON document; `schema/openapi.json` is its copy, so that a
 //! change of the interface shows in review.
 
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub fn document() -> Value {
 }
 
 fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
-    let is_rest = route.api == Api::Rest;
+    let is_rest = matches!(route.api, Api::Rest | Api::Tracking);
     let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let in_path =
         in_path.map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
@@ -99,6 +99,8 @@ fn answer(route: &Route, schemas: &mut Map<String, Value>) -> Value {
     let object = |name: &str, schema: Value| json!({"type": "object", "properties": {name: schema}});
     let one = route.answer.map(|shape| of_shape(route.api, shape, schemas));
     match (route.api, one, route.gives_many) {
+        // As the version of the request spells it: docs/tracking.md.
+        (Api::Tracking, ..) => done(json!({"type": "object"})),
         (Api::V1, None, _) => json!({"description": "Done."}),
         (_, None, _) => done(object("data", json!({"type": ["boolean", "null"]}))),
         (Api::V1, Some(one), true) => done(object("items", json!({"type": "array", "items": one}))),

@@ -149,6 +149,12 @@ impl Problem {
         Problem::new(status, code_name(code), message)
     }
 
+    /// With the seconds after which it may be tried again.
+    pub(super) fn retry_after(mut self, seconds: u64) -> Problem {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
     /// Where it is answered: the route's envelope, the id under which the log has it.
     pub(super) fn placed(mut self, envelope: Envelope, request: &str, debug: bool) -> Problem {
         self.0.envelope = envelope;

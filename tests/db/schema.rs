@@ -46,7 +46,7 @@ fn introspect(conn: &mut Conn) -> Tables {
     found
 }
 
-const NAMES: [&str; 3] = ["0001_initial", "0002_writing", "0003_search"];
+const NAMES: [&str; 4] = ["0001_initial", "0002_writing", "0003_search", "0004_tracking"];
 
 #[test]
 fn migrations_go_up_and_down() {
@@ -221,5 +221,6 @@ fn the_tables_are_as_declared() {
         work_items work_item_tree fields work_item_fields
         budget_work_items budget_iterations worklogs dates api_tokens settings secrets
         continuations approvals week_locks changes idempotency_keys
+        timers pairings pairing_attempts
     }
 }

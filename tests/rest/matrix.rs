@@ -258,7 +258,9 @@ fn check(server: &Server, conn: &mut Conn, route: &Route, example: &Example, (we
 fn every_writing_route_in_every_week_for_every_role() {
     for_each_backend(|backend| {
         let server = server(backend);
-        let writing: Vec<&Route> = routes().filter(|route| route.verb != Verb::Get).collect();
+        // The timer writes today: tests/tracking has weeks and a clock of its own for it.
+        let is_timer = |route: &Route| route.pattern().starts_with("/api/tracking/");
+        let writing: Vec<&Route> = routes().filter(|route| route.verb != Verb::Get && !is_timer(route)).collect();
         assert!(writing.len() >= 25);
         // Entered while everything is open.
         let mut logs = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -17,8 +18,31 @@ pub struct Server {
     pub address: SocketAddr,
     pub database: Database,
     tokens: Mutex<HashMap<String, String>>,
-    /// A shell that waits for the end of its standard input, and then for that of the server.
+    environment: Vec<(String, String)>,
+    /// A shell that waits for a line with a signal or the end of its standard input, and then for the end of the server.
     keeper: Child,
+}
+
+/// Starts a server below its keeper.
+fn keep(database: &Database, address: SocketAddr, environment: &[(String, String)]) -> Child {
+    let listen = address.to_string();
+    let serve = program::timeledger(&["serve", "--database", &database.text, "--listen", &listen]);
+    let mut keeper = std::process::Command::new("sh");
+    keeper
+        .args(["-c", r#""$@" & server=$!; read -r signal; kill -${signal:-TERM} $server; wait $server"#, "sh"])
+        .arg(serve.get_program())
+        .args(serve.get_args())
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(File::create(log_file(address.port())).expect("a log file"));
+    for (name, value) in serve.get_envs() {
+        if value.is_none() {
+            keeper.env_remove(name);
+        }
+    }
+    keeper.spawn().expect("sh starts")
 }
 
 impl Server {
@@ -29,28 +53,20 @@ impl Server {
     /// With further variables of the environment, such as `TIMELEDGER_ODATA__PAGE_SIZE`.
     pub fn start_with(database: Database, environment: &[(&str, &str)]) -> Server {
         let address = free_address();
-        let listen = address.to_string();
-        let serve = program::timeledger(&["serve", "--database", &database.text, "--listen", &listen]);
-        let log = log_file(address.port());
-        let mut keeper = std::process::Command::new("sh");
-        keeper
-            .args(["-c", r#""$@" & server=$!; cat >/dev/null; kill -TERM $server; wait $server"#, "sh"])
-            .arg(serve.get_program())
-            .args(serve.get_args())
-            .envs(environment.iter().copied())
-            .current_dir(env!("CARGO_TARGET_TMPDIR"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(File::create(&log).expect("a log file"));
-        for (name, value) in serve.get_envs() {
-            if value.is_none() {
-                keeper.env_remove(name);
-            }
-        }
-        let keeper = keeper.spawn().expect("sh starts");
-        let server = Server { address, database, tokens: Mutex::default(), keeper };
-        server.wait_until_ready(&log);
+        let environment: Vec<(String, String)> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let keeper = keep(&database, address, &environment);
+        let server = Server { address, database, tokens: Mutex::default(), environment, keeper };
+        server.wait_until_ready(&log_file(address.port()));
         server
+    }
+
+    /// Kills the server as `kill -9` does, and starts another on the same database and port.
+    pub fn kill_and_restart(&mut self) {
+        writeln!(self.keeper.stdin.as_mut().expect("a pipe"), "KILL").expect("the keeper listens");
+        let _ = self.keeper.wait();
+        self.keeper = keep(&self.database, self.address, &self.environment);
+        self.wait_until_ready(&log_file(self.address.port()));
     }
 
     /// The server of a fixture that tests which only read share.

@@ -8,7 +8,7 @@ use crate::auth::Scopes;
 use crate::domain::refusal::Refusal;
 use crate::http::address::Api;
 use crate::http::reader::Need;
-use crate::http::{rest, v1};
+use crate::http::{rest, tracking, v1};
 use crate::policy::{Duties, Role};
 
 /// Methods that routes take.
@@ -62,6 +62,8 @@ pub struct Route {
     /// The body; an array of them where `many` says so.
     pub request: Option<&'static Shape>,
     pub many: bool,
+    /// The body is any JSON value; what is no JSON counts as a text.
+    pub takes_text: bool,
     /// What stands in `data`, or each member of it where it is a list.
     pub answer: Option<&'static Shape>,
     /// The answer is a list.
@@ -86,6 +88,7 @@ impl Route {
             options: &[],
             request: None,
             many: false,
+            takes_text: false,
             answer: None,
             gives_many: false,
             prepare,
@@ -98,6 +101,10 @@ impl Route {
 
     pub const fn v1(verb: Verb, path: &'static str, prepare: Prepare) -> Route {
         Route::new(verb, Api::V1, path, prepare)
+    }
+
+    pub const fn tracking(verb: Verb, path: &'static str, prepare: Prepare) -> Route {
+        Route::new(verb, Api::Tracking, path, prepare)
     }
 
     pub const fn about(self, summary: &'static str) -> Route {
@@ -128,6 +135,10 @@ impl Route {
         Route { request: Some(request), many: true, ..self }
     }
 
+    pub const fn takes_text(self) -> Route {
+        Route { takes_text: true, ..self }
+    }
+
     pub const fn gives(self, answer: &'static Shape) -> Route {
         Route { answer: Some(answer), ..self }
     }
@@ -142,8 +153,7 @@ impl Route {
 
     /// Its name in logs and figures, and that of its idempotency keys.
     pub fn pattern(&self) -> String {
-        let root = if self.api == Api::V1 { "v1" } else { "rest" };
-        format!("/api/{root}/{}", self.path)
+        format!("/api/{}/{}", self.api.name(), self.path)
     }
 
     /// The values of its `{…}`, if the path is its.
@@ -163,7 +173,7 @@ impl Route {
 
 /// Every route, in the order in which they are tried: a word before a `{…}` in its place.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    rest::ROUTES.iter().chain(v1::ROUTES)
+    rest::ROUTES.iter().chain(tracking::ROUTES).chain(v1::ROUTES)
 }
 
 /// What lies at a path.

@@ -1,7 +1,7 @@
 //! The walk of a request to a route of the table: find, admit, read, prepare, run, answer.
 //!
-//! In: any request below `/api/rest`, `/api/{collection}/rest`, `/api-internal/rest` or `/api/v1`. Out: the answer of its
-//! handler's job, or a problem in the envelope of its API. The credential is asked for before any body is read (AU-4) and
+//! In: any request below `/api/rest`, `/api/{collection}/rest`, `/api-internal/rest`, `/api/tracking` or `/api/v1`. Out:
+//! the answer of its handler's job, or a problem in the envelope of its API. The credential is asked for before any body is read (AU-4) and
 //! again as the first statement of the job (AU-5).
 
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::http::{App, Problem, Reader, rest};
 pub fn configure(config: &mut ServiceConfig) {
     let ours = |context: &guard::GuardContext<'_>| {
         let address = Address::of(context.head().uri.path());
-        address.is_some_and(|address| matches!(address.api, Api::Rest | Api::V1))
+        address.is_some_and(|address| matches!(address.api, Api::Rest | Api::Tracking | Api::V1))
     };
     config.service(
         web::resource("/{api:(?i:api(?:-internal)?)}/{rest:.*}")
@@ -47,7 +47,7 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
     };
     RoutePattern::set(&http, route.pattern());
     let options = Options::parse(http.query_string());
-    if address.api == Api::Rest {
+    if matches!(address.api, Api::Rest | Api::Tracking) {
         rest::versions::check(options.get("api-version"), app.config.rest.strict_api_version)?;
     }
     let mut reader = Reader::admit(&http, route.need()).await?;
@@ -110,7 +110,7 @@ async fn read_body(
     payload: Payload,
     limit: usize,
 ) -> Result<Option<Value>, Problem> {
-    if route.request.is_none() {
+    if route.request.is_none() && !route.takes_text {
         return Ok(None);
     }
     let kind = header(http, header::CONTENT_TYPE.as_str()).unwrap_or("application/json");
@@ -128,6 +128,9 @@ async fn read_body(
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let read = serde_json::from_slice(bytes);
+    if route.takes_text && read.is_err() {
+        return Ok(Some(Value::String(String::from_utf8_lossy(bytes).into_owned())));
+    }
     let malformed = |error: serde_json::Error| Refusal::new(Kind::Malformed, format!("The body is no JSON: {error}."));
     Ok(Some(read.map_err(malformed)?))
 }

@@ -4,7 +4,7 @@ mod activity_types;
 mod approval;
 mod codes;
 pub mod objects;
-mod people;
+pub(super) mod people;
 mod reports;
 mod roles;
 pub(super) mod versions;

@@ -1,0 +1,3 @@
+DROP TABLE pairing_attempts;
+DROP TABLE pairings;
+DROP TABLE timers;

@@ -1,0 +1,208 @@
+//! Pairing: a client without a password shows a PIN, its person types it where they are signed in (contract §2.1).
+//!
+//! In: a client's wish, a PIN and who typed it, a secret. Out: PIN and secret, whether the PIN was right, how the secret
+//! stands. Both are kept as digests. A PIN lives for a minute; how many live at once, and how many wrong ones a person
+//! may type, is bounded, so that nobody finds one by trying.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use diesel::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::auth;
+use crate::db::tables::{pairing_attempts, pairings};
+use crate::db::{AsConn, DbError, Hold, Tx};
+use crate::on;
+use crate::sql::{Guid, Instant};
+
+const SECOND: i64 = 1_000_000;
+/// Contract §2.1.
+const PIN_LIFETIME: i64 = 60 * SECOND;
+/// How long a secret whose PIN was typed stays good.
+const SECRET_LIFETIME: i64 = 600 * SECOND;
+/// One wrong PIN in a thousand is somebody's, at worst.
+const MOST_ALIVE: i64 = 1_000;
+const MOST_AN_ADDRESS: i64 = 20;
+/// Wrong PINs of one person in [`ATTEMPTS_WITHIN`].
+const MOST_WRONG: i32 = 10;
+const ATTEMPTS_WITHIN: i64 = 600 * SECOND;
+/// The name of the key under which PINs are digested.
+const KEY: &str = "pairing";
+/// What is counted is counted by one at a time. Arbitrary, but the same in every Timeledger.
+const COUNTER: Guid = Guid(uuid::Uuid::from_u128(0x7061_6972_696e_6773_636f_756e_7465_6472));
+
+/// What a client gets; the secret is not kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pairing {
+    pub pin: String,
+    pub secret: String,
+}
+
+impl std::fmt::Debug for Pairing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pairing(…)")
+    }
+}
+
+/// How a secret stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Validating,
+    Validated,
+    WrongOrExpired,
+}
+
+impl Status {
+    /// The word of the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Validating => "Validating",
+            Status::Validated => "Validated",
+            Status::WrongOrExpired => "WrongOrExpired",
+        }
+    }
+}
+
+/// What came of a PIN that was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    Right,
+    Wrong,
+    /// The person has typed too many wrong ones.
+    TooMany,
+}
+
+/// Whether one more PIN may live for a client at this address.
+pub fn has_room(conn: &mut impl AsConn, address: &str, now: Instant) -> Result<bool, DbError> {
+    let live = || pairings::table.filter(pairings::expires_at.gt(now));
+    let alive: i64 = on!(conn, c => live().count().get_result(c))?;
+    let here: i64 = on!(conn, c => live().filter(pairings::address.eq(address)).count().get_result(c))?;
+    Ok(alive < MOST_ALIVE && here < MOST_AN_ADDRESS)
+}
+
+/// A new PIN for a client at this address. None: as many live already as may.
+pub fn create(tx: &mut Tx<'_>, address: &str, now: Instant) -> Result<Option<Pairing>, DbError> {
+    counting(tx)?;
+    on!(tx, c => diesel::delete(pairings::table.filter(pairings::expires_at.le(now))).execute(c))?;
+    if !has_room(tx, address, now)? {
+        return Ok(None);
+    }
+    let key = auth::make_key(tx, KEY)?;
+    let (pin, digest) = loop {
+        let pin = draw_pin()?;
+        let digest = pin_digest(&key, &pin);
+        let taken: i64 = on!(tx, c => pairings::table.filter(pairings::pin.eq(&digest)).count().get_result(c))?;
+        if taken == 0 {
+            break (pin, digest);
+        }
+    };
+    let mut bytes = [0u8; 32];
+    fill(&mut bytes)?;
+    let secret = URL_SAFE_NO_PAD.encode(bytes);
+    let row = (
+        pairings::secret.eq(secret_digest(&secret)),
+        pairings::pin.eq(digest),
+        pairings::address.eq(address),
+        pairings::created_at.eq(now),
+        pairings::expires_at.eq(Instant(now.0 + PIN_LIFETIME)),
+    );
+    on!(tx, c => diesel::insert_into(pairings::table).values(row).execute(c))?;
+    Ok(Some(Pairing { pin, secret }))
+}
+
+/// A person types a PIN. A right one is good once.
+pub fn validate(tx: &mut Tx<'_>, user_id: i32, pin: &str, now: Instant) -> Result<Typed, DbError> {
+    counting(tx)?;
+    let wrong = wrong_so_far(tx, user_id, now)?;
+    if wrong >= MOST_WRONG {
+        return Ok(Typed::TooMany);
+    }
+    let digest = pin_digest(&auth::make_key(tx, KEY)?, pin.trim());
+    let live = pairings::table
+        .filter(pairings::pin.eq(&digest))
+        .filter(pairings::user_id.is_null())
+        .filter(pairings::expires_at.gt(now));
+    let changed = on!(tx, c => diesel::update(live)
+        .set((pairings::user_id.eq(user_id), pairings::expires_at.eq(Instant(now.0 + SECRET_LIFETIME))))
+        .execute(c))?;
+    if changed > 0 {
+        return Ok(Typed::Right);
+    }
+    count_wrong(tx, user_id, wrong, now)?;
+    Ok(Typed::Wrong)
+}
+
+fn counting(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    tx.must_hold(Hold::Shared)?;
+    tx.hold_row(COUNTER)
+}
+
+fn wrong_so_far(tx: &mut Tx<'_>, user_id: i32, now: Instant) -> Result<i32, DbError> {
+    let since = Instant(now.0 - ATTEMPTS_WITHIN);
+    let found: Option<i32> = on!(tx, c => pairing_attempts::table
+        .find(user_id)
+        .filter(pairing_attempts::since.gt(since))
+        .select(pairing_attempts::wrong)
+        .first(c)
+        .optional())?;
+    Ok(found.unwrap_or(0))
+}
+
+fn count_wrong(tx: &mut Tx<'_>, user_id: i32, before: i32, now: Instant) -> Result<(), DbError> {
+    if before > 0 {
+        let row = pairing_attempts::table.find(user_id);
+        on!(tx, c => diesel::update(row).set(pairing_attempts::wrong.eq(before + 1)).execute(c))?;
+        return Ok(());
+    }
+    let first = (pairing_attempts::wrong.eq(1), pairing_attempts::since.eq(now));
+    on!(tx, c => diesel::insert_into(pairing_attempts::table)
+        .values((pairing_attempts::user_id.eq(user_id), first))
+        .on_conflict(pairing_attempts::user_id)
+        .do_update()
+        .set(first)
+        .execute(c))?;
+    Ok(())
+}
+
+/// How a client's secret stands. A secret of 256 random bits is not found by trying, so that trying is not counted.
+pub fn status(conn: &mut impl AsConn, secret: &str, now: Instant) -> Result<Status, DbError> {
+    let found: Option<Option<i32>> = on!(conn, c => pairings::table
+        .find(secret_digest(secret))
+        .filter(pairings::expires_at.gt(now))
+        .select(pairings::user_id)
+        .first(c)
+        .optional())?;
+    Ok(match found {
+        None => Status::WrongOrExpired,
+        Some(None) => Status::Validating,
+        Some(Some(_)) => Status::Validated,
+    })
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), DbError> {
+    getrandom::fill(bytes).map_err(|error| DbError::Other(format!("no random numbers: {error}")))
+}
+
+/// Six digits, each number equally likely.
+fn draw_pin() -> Result<String, DbError> {
+    const NUMBERS: u32 = 1_000_000;
+    loop {
+        let mut bytes = [0u8; 4];
+        fill(&mut bytes)?;
+        let number = u32::from_le_bytes(bytes);
+        if number < u32::MAX - u32::MAX % NUMBERS {
+            return Ok(format!("{:06}", number % NUMBERS));
+        }
+    }
+}
+
+fn pin_digest(key: &[u8; 32], pin: &str) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(key);
+    hash.update(pin);
+    hash.finalize().to_vec()
+}
+
+fn secret_digest(secret: &str) -> Vec<u8> {
+    Sha256::digest(secret).to_vec()
+}
