@@ -178,8 +178,8 @@ impl Db {
         .await
     }
 
-    /// Runs a job that writes its answer into a [`Sink`]. It may run twice as long as no chunk has left. Dropping the
-    /// future or the [`Rest`] stops it.
+    /// Reads, all on one state of the database, and writes the answer into a [`Sink`]. The job may run twice as long as
+    /// no chunk has left. Dropping the future or the [`Rest`] stops it.
     pub async fn stream<E: Failure>(
         &self,
         lane: Lane,
@@ -195,10 +195,13 @@ impl Db {
         crew.submit(Box::new(move |worker| {
             let mut relay = Relay::new(sender, Arc::clone(&theirs));
             let result = worker.run(&theirs, |conn| {
-                let result = relay.run(|sink| job(conn, sink));
+                // The whole answer leaves before the transaction ends, for which nobody need wait.
+                let result = conn.snapshot(|conn| relay.run(|sink| job(conn, sink)));
                 Attempt { result, repeatable: !relay.has_begun() }
             });
-            relay.finish(result);
+            if let Err(error) = result {
+                relay.fail(error);
+            }
         }))?;
         let mut waiting = StopOnDrop(Some(cancel));
         let answer = first.await;

@@ -183,27 +183,27 @@ impl<E: Failure> Relay<E> {
         self.first.is_none()
     }
 
-    /// Runs the job once, without its end.
-    pub(super) fn run(&mut self, job: impl FnOnce(&mut Sink<'_>) -> Result<(), E>) -> Result<Vec<u8>, E> {
+    /// Runs the job once. What it wrote has left when this returns; why it failed has not.
+    pub(super) fn run(&mut self, job: impl FnOnce(&mut Sink<'_>) -> Result<(), E>) -> Result<(), E> {
         let mut sink = Sink::new(self);
         job(&mut sink)?;
-        Ok(sink.into_rest())
+        let last = sink.into_rest();
+        // A reader that left knows how it went.
+        let _ = match self.first.take() {
+            Some(first) => first.send(Ok(First::Whole(last.into()))).map_err(|_| DbError::Cancelled),
+            None if last.is_empty() => self.relay(Relayed::End),
+            None => self.relay(Relayed::Chunk(last.into())).and_then(|()| self.relay(Relayed::End)),
+        };
+        Ok(())
     }
 
-    /// Tells the reader how it went.
-    pub(super) fn finish(mut self, result: Result<Vec<u8>, E>) {
-        if let Some(first) = self.first.take() {
-            // Nobody there any more: nothing to tell.
-            let _ = first.send(result.map(|bytes| First::Whole(bytes.into())));
-            return;
-        }
-        let sent = match result {
-            Ok(bytes) if bytes.is_empty() => self.relay(Relayed::End),
-            Ok(bytes) => self.relay(Relayed::Chunk(bytes.into())).and_then(|()| self.relay(Relayed::End)),
-            Err(error) => self.relay(Relayed::Failed(error)),
-        };
+    /// Tells the reader why there is no answer, or no more of it.
+    pub(super) fn fail(mut self, error: E) {
         // A reader that left knows.
-        let _ = sent;
+        let _ = match self.first.take() {
+            Some(first) => first.send(Err(error)).map_err(|_| DbError::Cancelled),
+            None => self.relay(Relayed::Failed(error)),
+        };
     }
 
     fn relay(&mut self, what: Relayed<E>) -> Result<(), DbError> {

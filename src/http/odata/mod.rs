@@ -107,14 +107,12 @@ async fn answer(asked: &Asked, reader: &Reader, app: &Data<App>, fields: &[Field
     let first = app
         .db
         .stream(lane, move |conn, sink| {
-            conn.snapshot(|conn| {
-                if !holder.still_holds(conn)? {
-                    return Err(JobError::Stale);
-                }
-                let rows = job.run(conn, sink)?;
-                shared.metrics.rows_written(reply::format_name(job.format), rows);
-                Ok(())
-            })
+            if !holder.still_holds(conn)? {
+                return Err(JobError::Stale);
+            }
+            let rows = job.run(conn, sink)?;
+            shared.metrics.rows_written(reply::format_name(job.format), rows);
+            Ok(())
         })
         .await;
     let answered = began.elapsed() - planned;
