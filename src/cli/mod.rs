@@ -26,6 +26,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::failure::Result;
 use self::settings::ConfigArgs;
+use crate::sheets;
 
 /// Time tracking for teams on Azure DevOps, with an OData reporting API.
 #[derive(Debug, Parser)]
@@ -89,6 +90,13 @@ pub fn command() -> clap::Command {
 
 /// Runs the command that the arguments name.
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let mut arguments = arguments.into_iter().peekable();
+    let program = arguments.next();
+    // No command of a user's, so that no help, completion or manual page names it.
+    if arguments.next_if(|argument| argument == sheets::child::COMMAND).is_some() {
+        return sheets::child::run(arguments);
+    }
+    let arguments = program.into_iter().chain(arguments);
     let cli = match command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {

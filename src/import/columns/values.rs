@@ -1,0 +1,276 @@
+//! A row's cells → the members of a work log, each by the way of its column.
+//!
+//! In: a row and the layout. Out: the row, or everything that is wrong with it. A cell whose formula has no value, or an
+//! error for one, is a problem wherever it counts.
+
+use jiff::civil::Time;
+
+use super::{Column, Field, ImportRow, Layout, Mapped, dates};
+use crate::domain::wall::Written;
+use crate::import::durations;
+use crate::import::problem::{Places, Problem, code};
+use crate::sheets::{Cell, Row, SerialKind};
+
+/// A row, and the date in it that can only be day first.
+pub(super) struct Read {
+    pub mapped: Mapped,
+    pub day_first: Option<Problem>,
+}
+
+/// Reads a row; `None` if nothing stands in the columns that count.
+pub(super) fn read(row: &Row, layout: &Layout) -> Option<Read> {
+    let filled = layout.columns.iter().any(|column| row.cell(column.number).is_some_and(|cell| !is_blank(cell)));
+    if !filled {
+        return None;
+    }
+    let mut reader = Reader { row, layout, places: Places::default(), problems: Vec::new(), day_first: None };
+    let found = reader.import_row();
+    let mapped = match found {
+        Some(found) if reader.problems.is_empty() => Mapped::Row(Box::new(found)),
+        _ => Mapped::Problems { row_number: row.number, problems: reader.problems },
+    };
+    Some(Read { mapped, day_first: reader.day_first })
+}
+
+fn is_blank(cell: &Cell) -> bool {
+    matches!(cell, Cell::Text(text) if text.trim().is_empty())
+}
+
+struct Reader<'a> {
+    row: &'a Row,
+    layout: &'a Layout,
+    places: Places,
+    problems: Vec<Problem>,
+    day_first: Option<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    fn import_row(&mut self) -> Option<ImportRow> {
+        let (worklog_id, from_id) = self.id();
+        let external_id = self.text(Field::ExternalId).or(from_id);
+        let person = self.text(Field::Person);
+        let when = self.when();
+        let length = self.length();
+        let activity = self.text(Field::Activity);
+        let comment = self.text(Field::Comment);
+        let work_item = self.work_item();
+        let billable = self.billable(length);
+        let budget = self.text(Field::Budget);
+        Some(ImportRow {
+            row_number: self.row.number,
+            external_id,
+            worklog_id,
+            person,
+            when: when?,
+            length_seconds: length?,
+            activity,
+            comment,
+            work_item,
+            billable_seconds: billable,
+            budget,
+            places: self.places,
+        })
+    }
+
+    /// The first column of a field that is filled, and its cell. One without a value is a problem, and no cell.
+    fn cell(&mut self, field: Field) -> Option<(&'a Column, &'a Cell)> {
+        let row = self.row;
+        let filled = |column: &'a Column| Some((column, row.cell(column.number).filter(|cell| !is_blank(cell))?));
+        let (column, cell) = self.layout.of(field).find_map(filled)?;
+        self.places.set(field, column.number);
+        match cell {
+            Cell::NoValue => {
+                self.problem(column, "", code::FORMULA_WITHOUT_VALUE, "the formula has no stored value", CALCULATE);
+                None
+            }
+            Cell::Error(error) => {
+                let reason = format!("the cell holds the error {error}");
+                self.problem(column, error, code::FORMULA_WITHOUT_VALUE, &reason, CALCULATE);
+                None
+            }
+            cell => Some((column, cell)),
+        }
+    }
+
+    fn problem(&mut self, column: &Column, value: &str, code: &str, reason: &str, suggestion: &str) -> Problem {
+        let problem = Problem::of_row(self.row.number, code, reason, Some(suggestion.to_owned()));
+        let problem = problem.in_column(Some(column.number)).with_value(value);
+        self.problems.push(problem.clone());
+        problem
+    }
+
+    fn text(&mut self, field: Field) -> Option<String> {
+        self.cell(field).map(|(_, cell)| shown(cell))
+    }
+
+    /// An id of ours, or anybody else's.
+    fn id(&mut self) -> (Option<uuid::Uuid>, Option<String>) {
+        let Some(text) = self.text(Field::Id) else { return (None, None) };
+        match uuid::Uuid::try_parse(&text) {
+            Ok(id) => (Some(id), None),
+            Err(_) => (None, Some(text)),
+        }
+    }
+
+    /// The time stamp, or the date and the start. A date without a start is midnight.
+    fn when(&mut self) -> Option<Written> {
+        let before = self.problems.len();
+        if let Some((column, cell)) = self.cell(Field::TimeStamp) {
+            return self.moment(column, cell);
+        }
+        let date = match self.cell(Field::Date) {
+            Some((column, cell)) => self.moment(column, cell),
+            None => {
+                if self.problems.len() == before {
+                    let missing = self.missing(&[Field::TimeStamp, Field::Date], code::DATE_UNREADABLE, "there is no date");
+                    self.problems.push(missing);
+                }
+                None
+            }
+        };
+        let before = self.problems.len();
+        match self.cell(Field::Start) {
+            Some((column, cell)) => {
+                let start = self.start(column, cell);
+                Some(dates::at(date?, start?))
+            }
+            None if self.problems.len() > before => None,
+            None => date,
+        }
+    }
+
+    fn missing(&self, fields: &[Field], code: &str, reason: &str) -> Problem {
+        let column = fields.iter().find_map(|field| self.layout.of(*field).next()).map(|column| column.number);
+        Problem::of_row(self.row.number, code, reason, Some("fill the cell, or delete the row".to_owned())).in_column(column)
+    }
+
+    fn moment(&mut self, column: &Column, cell: &Cell) -> Option<Written> {
+        let read = match cell {
+            Cell::Serial(days, SerialKind::Date) => dates::of_serial(*days, false),
+            Cell::Serial(days, SerialKind::Date1904) => dates::of_serial(*days, true),
+            Cell::IsoDate(text) => dates::moment(text, &dates::Patterns::default()),
+            cell => dates::moment(&shown(cell), &column.way.patterns),
+        };
+        read.map_err(|fault| self.date_fault(column, cell, &fault)).ok()
+    }
+
+    fn start(&mut self, column: &Column, cell: &Cell) -> Option<Time> {
+        let read = match cell {
+            Cell::Serial(days, _) => dates::clock_of_serial(if *days >= 1.0 { days.fract() } else { *days }),
+            // A time whose format got lost.
+            Cell::Number(days) if (0.0..1.0).contains(days) => dates::clock_of_serial(*days),
+            Cell::IsoSpan(text) => match durations::parse(text, &column.way.grammar) {
+                Ok(seconds) => dates::clock_of_serial(seconds as f64 / 86_400.0),
+                Err(_) => dates::clock(text, &dates::Patterns::default()),
+            },
+            Cell::IsoDate(text) => {
+                let clock = text.split_once('T').map_or(text.as_str(), |(_, clock)| clock);
+                dates::clock(clock, &dates::Patterns::default())
+            }
+            cell => dates::clock(&shown(cell), &column.way.patterns),
+        };
+        read.map_err(|fault| self.date_fault(column, cell, &fault)).ok()
+    }
+
+    fn date_fault(&mut self, column: &Column, cell: &Cell, fault: &dates::Fault) {
+        let problem = self.problem(column, &shown(cell), code::DATE_UNREADABLE, &fault.reason, &fault.suggestion);
+        if fault.day_first && self.day_first.is_none() {
+            self.day_first = Some(problem);
+        }
+    }
+
+    fn length(&mut self) -> Option<i64> {
+        let before = self.problems.len();
+        let Some((column, cell)) = self.cell(Field::Duration) else {
+            if self.problems.len() == before {
+                let missing = self.missing(&[Field::Duration], code::DURATION_UNREADABLE, "there is no length");
+                self.problems.push(missing);
+            }
+            return None;
+        };
+        self.seconds(column, cell)
+    }
+
+    fn seconds(&mut self, column: &Column, cell: &Cell) -> Option<i64> {
+        let read = match cell {
+            Cell::Number(number) => durations::from_number(*number, column.way.grammar.unit),
+            Cell::Serial(days, _) => durations::from_days(*days),
+            cell => durations::parse(&shown(cell), &column.way.grammar),
+        };
+        match read {
+            Ok(seconds) => Some(seconds),
+            Err(fault) => {
+                let value = shown(cell);
+                self.problem(column, &value, code::DURATION_UNREADABLE, fault.reason(), fault.suggestion());
+                None
+            }
+        }
+    }
+
+    /// A length, or yes (all of it) and no (nothing).
+    fn billable(&mut self, length: Option<i64>) -> Option<i64> {
+        let (column, cell) = self.cell(Field::Billable)?;
+        let all = match cell {
+            Cell::Bool(all) => Some(*all),
+            Cell::Text(text) => match text.trim().to_lowercase().as_str() {
+                "yes" | "true" | "ja" | "wahr" | "x" => Some(true),
+                "no" | "false" | "nein" | "falsch" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        };
+        match all {
+            Some(true) => length,
+            Some(false) => Some(0),
+            None => self.seconds(column, cell),
+        }
+    }
+
+    /// `123`, `#123`, `AB#123`, or the address of an item.
+    fn work_item(&mut self) -> Option<i64> {
+        let (column, cell) = self.cell(Field::WorkItem)?;
+        let text = shown(cell);
+        let number = text.rsplit_once("/_workitems/edit/").map_or(text.as_str(), |(_, rest)| {
+            rest.split(['/', '?', '#']).next().unwrap_or_default()
+        });
+        let number = number.rsplit_once('#').map_or(number, |(_, number)| number).trim();
+        let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        match number.parse::<i32>() {
+            Ok(id) if plain && id > 0 => Some(id.into()),
+            _ => {
+                let reason = "this is no number of a work item";
+                self.problem(column, &text, code::WORK_ITEM_UNKNOWN, reason, "write its number, such as 123");
+                None
+            }
+        }
+    }
+}
+
+const CALCULATE: &str = "open the file in a spreadsheet program, let it calculate, and save it";
+
+/// A cell's value as a text: what a spreadsheet would show of it, about.
+fn shown(cell: &Cell) -> String {
+    match cell {
+        Cell::Text(text) | Cell::IsoDate(text) | Cell::IsoSpan(text) | Cell::Error(text) => text.trim().to_owned(),
+        Cell::Number(number) => plain_number(*number),
+        Cell::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_owned(),
+        Cell::Serial(days, SerialKind::Span) => match durations::from_days(*days) {
+            Ok(seconds) => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
+            Err(_) => plain_number(*days),
+        },
+        Cell::Serial(days, kind) => match dates::of_serial(*days, *kind == SerialKind::Date1904) {
+            Ok(found) => crate::domain::wall::written(found.wall),
+            Err(_) => plain_number(*days),
+        },
+        Cell::NoValue => String::new(),
+    }
+}
+
+/// Fifteen digits, as spreadsheets show them.
+fn plain_number(number: f64) -> String {
+    if number.abs() < 1e15 && number.fract() == 0.0 {
+        return format!("{number:.0}");
+    }
+    let rounded: f64 = format!("{number:.14e}").parse().unwrap_or(number);
+    rounded.to_string()
+}
