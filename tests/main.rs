@@ -20,5 +20,6 @@ mod policy;
 mod queries;
 mod rest;
 mod seed;
+mod sheets;
 mod support;
 mod tracking;

@@ -30,9 +30,9 @@ pub struct Problem {
     /// The row as a spreadsheet numbers it; none for the file as a whole.
     pub row: Option<u32>,
     /// The column's letter.
-    pub column: Option<String>,
+    pub column: Option<Box<str>>,
     /// What stands in the cell.
-    pub value: Option<String>,
+    pub value: Option<Box<str>>,
     pub code: String,
     pub reason: String,
     pub suggestion: Option<String>,
@@ -53,7 +53,7 @@ impl Problem {
     /// In that column.
     #[must_use]
     pub fn in_column(mut self, column: Option<u16>) -> Problem {
-        self.column = column.map(column_name);
+        self.column = column.map(|column| column_name(column).into());
         self
     }
 
@@ -64,7 +64,7 @@ impl Problem {
         if shown.len() < value.len() {
             shown.push('…');
         }
-        self.value = Some(shown);
+        self.value = Some(shown.into());
         self
     }
 
@@ -78,7 +78,14 @@ impl Problem {
 impl From<FileProblem> for Problem {
     fn from(file: FileProblem) -> Problem {
         let FileProblem { code, reason, suggestion, row, column } = file;
-        Problem { row, column, value: None, code: code.name().to_owned(), reason, suggestion: Some(suggestion) }
+        Problem {
+            row,
+            column: column.map(Into::into),
+            value: None,
+            code: code.name().to_owned(),
+            reason,
+            suggestion: Some(suggestion),
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) enum Archive {
 
 const WORKBOOK: &str = "xl/workbook.xml";
 const SHARED_TEXTS: &str = "xl/sharedStrings.xml";
+const SHEETS: &str = "xl/worksheets/";
 const CONTENT: &str = "content.xml";
 
 /// Checks the archive; nothing of it has been unpacked before that.
@@ -32,9 +33,10 @@ pub(super) fn check<R: Read + Seek>(file: &mut R, limits: &Limits) -> Result<Arc
     let kind = kind(&mut zip, &parts)?;
     match kind {
         Archive::Xlsx => {
-            sizes(&parts, limits, limits.unpacked_bytes)?;
             held_parts(&parts, limits)?;
+            sizes(&parts, limits, limits.unpacked_bytes)?;
             shared_texts(&mut zip)?;
+            intact(&mut zip, &parts)?;
         }
         Archive::Ods => {
             sizes(&parts, limits, limits.held_unpacked_bytes)?;
@@ -150,7 +152,7 @@ fn sizes(parts: &[Part], limits: &Limits, most: u64) -> Result<(), FileProblem> 
 /// All parts but the sheets are held whole by the reader.
 fn held_parts(parts: &[Part], limits: &Limits) -> Result<(), FileProblem> {
     let held = |part: &&Part| part.name.ends_with(".xml") || part.name.ends_with(".rels");
-    let sheet = |part: &&Part| part.name.starts_with("xl/worksheets/");
+    let sheet = |part: &&Part| part.name.starts_with(SHEETS);
     match parts.iter().filter(held).filter(|part| !sheet(part)).find(|part| part.size > limits.part_bytes) {
         Some(part) if part.name == SHARED_TEXTS.to_ascii_lowercase() => {
             Err(bomb(format!("the texts of the workbook have more than {}", megabytes(limits.part_bytes))))
@@ -158,6 +160,17 @@ fn held_parts(parts: &[Part], limits: &Limits) -> Result<(), FileProblem> {
         Some(_) => Err(bomb(format!("a part of the workbook has more than {}", megabytes(limits.part_bytes)))),
         None => Ok(()),
     }
+}
+
+/// The sheets unpack to what the directory says, and their check sums are right. Their reader stops at the last row and
+/// would not notice.
+fn intact<R: Read + Seek>(zip: &mut ZipArchive<R>, parts: &[Part]) -> Result<(), FileProblem> {
+    let sheets = parts.iter().enumerate().filter(|(_, part)| part.name.starts_with(SHEETS));
+    for (n, _) in sheets {
+        let mut part = zip.by_index(n).map_err(damaged)?;
+        io::copy(&mut part, &mut io::sink()).map_err(|error| damaged(error.into()))?;
+    }
+    Ok(())
 }
 
 type Xml<R> = quick_xml::Reader<BufReader<R>>;
@@ -232,7 +245,7 @@ fn repeats<R: Read + Seek>(zip: &mut ZipArchive<R>, limits: &Limits) -> Result<(
                     "table-cell" | "covered-table-cell" => {
                         let filled = ["office:value-type", "table:formula", "office:value"]
                             .iter()
-                            .any(|name| tag.try_get_attribute(*name).ok().flatten().is_some());
+                            .any(|name| tag.try_get_attribute(name).ok().flatten().is_some());
                         spread.cell(number(&tag, "table:number-columns-repeated").unwrap_or(1), filled);
                     }
                     _ => {}

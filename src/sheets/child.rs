@@ -81,7 +81,7 @@ fn limit(limits: &super::Limits) -> io::Result<()> {
     set(Resource::Data, limits.memory_bytes)?;
     // A reader may ask for room that it never fills; the allocator's own reserve stands beside.
     set(Resource::As, limits.memory_bytes.saturating_mul(2).saturating_add(ALLOCATOR_RESERVE))?;
-    set(Resource::Cpu, limits.cpu_seconds)?;
+    computing(limits)?;
     set(Resource::Core, 0)?;
     set(Resource::Fsize, 0)?;
     set(Resource::Nproc, 0)?;
@@ -98,7 +98,7 @@ const ALLOCATOR_RESERVE: u64 = 2 * 1024 * 1024 * 1024;
 fn limit(limits: &super::Limits) -> io::Result<()> {
     use rustix::process::Resource;
 
-    set(Resource::Cpu, limits.cpu_seconds)?;
+    computing(limits)?;
     set(Resource::Core, 0)?;
     set(Resource::Fsize, 0)
 }
@@ -106,6 +106,17 @@ fn limit(limits: &super::Limits) -> io::Result<()> {
 #[cfg(not(unix))]
 fn limit(_: &super::Limits) -> io::Result<()> {
     Ok(())
+}
+
+/// The soft limit comes first, with a signal that tells it from a kill for want of memory.
+#[cfg(unix)]
+fn computing(limits: &super::Limits) -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let before = getrlimit(Resource::Cpu).maximum;
+    let most = before.map_or(limits.cpu_seconds, |before| before.min(limits.cpu_seconds));
+    let maximum = before.map_or(most + 5, |before| before.min(most + 5));
+    Ok(setrlimit(Resource::Cpu, Rlimit { current: Some(most), maximum: Some(maximum) })?)
 }
 
 #[cfg(unix)]

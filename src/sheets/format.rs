@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::{self, Archive};
 use super::limits::megabytes;
-use super::{FileProblem, Limits, Request, unreadable};
+use super::{FileProblem, Limits, Request, compound, unreadable};
 
 /// A format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +114,7 @@ fn of<R: Read + Seek>(file: &mut R, head: &[u8], limits: &Limits) -> Result<Form
         });
     }
     if head.starts_with(COMPOUND) {
+        compound::check(file, head)?;
         return Ok(Format::Xls);
     }
     if let Some((_, what)) = OTHERS.iter().find(|(start, _)| head.starts_with(start)) {

@@ -260,7 +260,9 @@ mod tests {
         let mut frames = Frames::new(bytes.as_slice());
         assert!(matches!(frames.next().unwrap(), Some(Frame::Sheet(sheet)) if sheet.delimiter == Some(';')));
         assert_eq!(frames.next().unwrap(), Some(Frame::Row(row())));
-        assert!(matches!(frames.next().unwrap(), Some(Frame::Problem(problem)) if problem.column.as_deref() == Some("C")));
+        assert!(
+            matches!(frames.next().unwrap(), Some(Frame::Problem(problem)) if problem.column.as_deref() == Some("C"))
+        );
         assert_eq!(frames.next().unwrap(), Some(Frame::End));
         assert_eq!(frames.next().unwrap(), None);
     }

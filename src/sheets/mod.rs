@@ -10,7 +10,7 @@
 //! | [`child`] | the other end: limits itself, reads, writes frames |
 //! | `frame` | rows as bytes of a pipe, both ways |
 //! | [`format`](mod@format) | what a file is, by its content; a wrong extension is a problem |
-//! | `archive` | the directory of a zip before anything of it is unpacked |
+//! | `archive`, `compound` | the directory of a zip, or of an old Office file, before anything of it is read |
 //! | `xlsx` `legacy` `csv` | one reader a format; `.xlsx` and `.csv` are streamed |
 //! | [`limits`] | every bound, in one place |
 //!
@@ -19,13 +19,14 @@
 
 mod archive;
 pub mod child;
+mod compound;
 mod csv;
 pub mod format;
 mod frame;
 mod legacy;
 pub mod limits;
 pub mod reader;
-mod text;
+mod tally;
 mod xlsx;
 
 use std::io::{self, Read, Seek, SeekFrom};

@@ -6,7 +6,7 @@ use std::io::{BufReader, Read, Seek};
 
 use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxError};
 
-use super::text::Tally;
+use super::tally::Tally;
 use super::{Cell, FileProblem, Format, Limits, ReadError, Request, Row, SerialKind, Sheet, Sink, archive};
 
 pub(super) fn read<R: Read + Seek>(file: R, request: &Request, sink: &mut dyn Sink) -> Result<(), ReadError> {
@@ -31,11 +31,7 @@ pub(super) fn read<R: Read + Seek>(file: R, request: &Request, sink: &mut dyn Si
 }
 
 /// The sheet that is asked for, or the first one that can be seen.
-pub(super) fn choose(
-    sheets: &[calamine::Sheet],
-    format: Format,
-    request: &Request,
-) -> Result<Sheet, FileProblem> {
+pub(super) fn choose(sheets: &[calamine::Sheet], format: Format, request: &Request) -> Result<Sheet, FileProblem> {
     let tables = sheets.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet);
     let names: Vec<String> = tables.clone().map(|sheet| sheet.name.clone()).collect();
     let found = match &request.sheet {
@@ -45,7 +41,9 @@ pub(super) fn choose(
     let Some(found) = found else {
         let shown = names.iter().take(10).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
         return Err(match &request.sheet {
-            Some(wanted) => FileProblem::format(format!("there is no sheet {wanted:?}"), format!("choose one of {shown}")),
+            Some(wanted) => {
+                FileProblem::format(format!("there is no sheet {wanted:?}"), format!("choose one of {shown}"))
+            }
             None => FileProblem::format("the workbook has no sheet that is shown", "show the sheet that is to be read"),
         });
     };

@@ -252,8 +252,7 @@ fn looks_like_data(row: &Row, profile: &Profile) -> bool {
 }
 
 fn no_header(first: Option<&Row>) -> Problem {
-    const SUGGESTION: &str =
-        "the first row names the columns: UserName, TimeStamp (or Date and Start), Duration, ActivityType, Comment, WorkItem";
+    const SUGGESTION: &str = "the first row names the columns: UserName, TimeStamp (or Date and Start), Duration, ActivityType, Comment, WorkItem";
     let Some(first) = first else {
         return Problem::of_file(code::HEADER_MISSING, "the sheet is empty", SUGGESTION);
     };

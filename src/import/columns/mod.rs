@@ -89,7 +89,10 @@ pub struct ImportRow {
 pub enum Mapped {
     Row(Box<ImportRow>),
     /// Everything that is wrong with its cells.
-    Problems { row_number: u32, problems: Vec<Problem> },
+    Problems {
+        row_number: u32,
+        problems: Vec<Problem>,
+    },
 }
 
 /// Why there are no rows at all.

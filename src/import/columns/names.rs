@@ -31,16 +31,28 @@ const NAMES: &[(&[&str], Known)] = &[
     (&["worklogid"], known(Field::Id, 0)),
     (&["id"], known(Field::Id, 1)),
     // Contract, then what tells a person surely, then what people are called.
-    (&["username", "useruniquename", "uniquename", "benutzername", "login", "account", "konto"], known(Field::Person, 0)),
+    (
+        &["username", "useruniquename", "uniquename", "benutzername", "login", "account", "konto"],
+        known(Field::Person, 0),
+    ),
     (&["useremail", "email", "mail", "emailadresse"], known(Field::Person, 1)),
     (&["userid"], known(Field::Person, 2)),
-    (&["user", "person", "benutzer", "mitarbeiter", "mitarbeiterin", "member", "employee", "name"], known(Field::Person, 3)),
+    (
+        &["user", "person", "benutzer", "mitarbeiter", "mitarbeiterin", "member", "employee", "name"],
+        known(Field::Person, 3),
+    ),
     (&["timestamp", "zeitstempel"], known(Field::TimeStamp, 0)),
     (&["startdatetime", "startedat", "beginn", "datetime"], known(Field::TimeStamp, 1)),
     (&["date", "datum", "tag", "day", "startdate", "startdatum", "recorddate"], known(Field::Date, 0)),
     (&["start", "starttime", "startzeit", "from", "von", "uhrzeit"], known(Field::Start, 0)),
-    (&["periodlength", "lengthseconds", "durationseconds", "sekunden", "seconds"], counting(Field::Duration, 0, Unit::Seconds)),
-    (&["duration", "dauer", "length", "zeit", "time", "tracked", "aufwand", "arbeitszeit", "timespent"], known(Field::Duration, 1)),
+    (
+        &["periodlength", "lengthseconds", "durationseconds", "sekunden", "seconds"],
+        counting(Field::Duration, 0, Unit::Seconds),
+    ),
+    (
+        &["duration", "dauer", "length", "zeit", "time", "tracked", "aufwand", "arbeitszeit", "timespent"],
+        known(Field::Duration, 1),
+    ),
     (
         &["hours", "stunden", "durationh", "durationhours", "durationdecimal", "dauerh", "dauerstd", "dauerinstunden"],
         counting(Field::Duration, 2, Unit::Hours),
@@ -50,7 +62,16 @@ const NAMES: &[(&[&str], Known)] = &[
         counting(Field::Duration, 3, Unit::Minutes),
     ),
     (
-        &["activitytype", "activitytypename", "activity", "aktivitat", "aktivitaet", "tatigkeit", "taetigkeit", "tatigkeitsart"],
+        &[
+            "activitytype",
+            "activitytypename",
+            "activity",
+            "aktivitat",
+            "aktivitaet",
+            "tatigkeit",
+            "taetigkeit",
+            "tatigkeitsart",
+        ],
         known(Field::Activity, 0),
     ),
     (&["activitytypeid"], known(Field::Activity, 1)),

@@ -122,7 +122,8 @@ impl<'a> Reader<'a> {
             Some((column, cell)) => self.moment(column, cell),
             None => {
                 if self.problems.len() == before {
-                    let missing = self.missing(&[Field::TimeStamp, Field::Date], code::DATE_UNREADABLE, "there is no date");
+                    let missing =
+                        self.missing(&[Field::TimeStamp, Field::Date], code::DATE_UNREADABLE, "there is no date");
                     self.problems.push(missing);
                 }
                 None
@@ -141,7 +142,8 @@ impl<'a> Reader<'a> {
 
     fn missing(&self, fields: &[Field], code: &str, reason: &str) -> Problem {
         let column = fields.iter().find_map(|field| self.layout.of(*field).next()).map(|column| column.number);
-        Problem::of_row(self.row.number, code, reason, Some("fill the cell, or delete the row".to_owned())).in_column(column)
+        Problem::of_row(self.row.number, code, reason, Some("fill the cell, or delete the row".to_owned()))
+            .in_column(column)
     }
 
     fn moment(&mut self, column: &Column, cell: &Cell) -> Option<Written> {
@@ -230,9 +232,9 @@ impl<'a> Reader<'a> {
     fn work_item(&mut self) -> Option<i64> {
         let (column, cell) = self.cell(Field::WorkItem)?;
         let text = shown(cell);
-        let number = text.rsplit_once("/_workitems/edit/").map_or(text.as_str(), |(_, rest)| {
-            rest.split(['/', '?', '#']).next().unwrap_or_default()
-        });
+        let number = text
+            .rsplit_once("/_workitems/edit/")
+            .map_or(text.as_str(), |(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
         let number = number.rsplit_once('#').map_or(number, |(_, number)| number).trim();
         let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         match number.parse::<i32>() {

@@ -93,7 +93,11 @@ impl Pattern {
                     return bad(format!("{:?} means nothing in a pattern", letter.to_string().repeat(run.min(8))));
                 }
                 (sign, _) => {
-                    parts.push(Part::Sign(sign));
+                    // Blanks are one, however many.
+                    if !(sign.is_whitespace() && matches!(parts.last(), Some(Part::Sign(last)) if last.is_whitespace()))
+                    {
+                        parts.push(Part::Sign(sign));
+                    }
                     rest = &rest[sign.len_utf8()..];
                     continue;
                 }
@@ -128,15 +132,19 @@ impl Pattern {
         if half_hours != halves {
             return Err(BadPattern("hours up to 12 (h) need AM or PM (tt), those up to 23 are H".to_owned()));
         }
-        if date + time == 0 { Err(BadPattern("the pattern names neither a date nor a time".to_owned())) } else { Ok(()) }
+        if date + time == 0 {
+            Err(BadPattern("the pattern names neither a date nor a time".to_owned()))
+        } else {
+            Ok(())
+        }
     }
 
     pub fn has_date(&self) -> bool {
-        self.parts.iter().any(|part| *part == Part::Day)
+        self.parts.contains(&Part::Day)
     }
 
     pub fn has_time(&self) -> bool {
-        self.parts.iter().any(|part| *part == Part::Minute)
+        self.parts.contains(&Part::Minute)
     }
 
     /// The moment of a text; midnight where the pattern has no time.
@@ -259,8 +267,8 @@ fn month(word: &str) -> Option<i32> {
     ];
     let word = word.to_lowercase();
     let long = word.chars().count() >= 3;
-    let is = |name: &&str| *name == word || (word.chars().count() == 3 && long && name.starts_with(&word));
-    let found = NAMES.iter().position(|names| names.iter().any(|name| is(&name)))?;
+    let is = |name: &str| name == word || (word.chars().count() == 3 && long && name.starts_with(&word));
+    let found = NAMES.iter().position(|names| names.iter().any(|name| is(name)))?;
     i32::try_from(found + 1).ok()
 }
 

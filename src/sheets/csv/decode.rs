@@ -102,7 +102,7 @@ impl Survey {
             }
             Some(wide) if !utf8 => Ok(Encoding(wide)),
             _ if self.broken == 0 => Ok(Encoding(encoding_rs::UTF_8)),
-            _ if utf8 || self.letters > 3 * self.broken => {
+            _ if utf8 || self.letters > self.broken => {
                 let reason = "the text is UTF-8, but for a broken letter";
                 Err(FileProblem::format(reason, "save it again as .csv in UTF-8, or as .xlsx").at_row(self.broken_line))
             }

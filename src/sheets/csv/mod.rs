@@ -11,7 +11,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use self::decode::{Decoded, Encoding};
 use self::watch::{Budget, Watch};
-use super::text::Tally;
+use super::tally::Tally;
 use super::{Cell, FileProblem, Format, Limits, ReadError, Row, Sheet, Sink, unreadable};
 
 /// Decoded bytes from which the delimiter is told.
@@ -34,9 +34,9 @@ pub(super) fn read<R: Read + Seek>(mut file: R, limits: &Limits, sink: &mut dyn 
         encoding: Some(name),
     })?;
     let budget = Budget::default();
-    let watch = Watch::new(Decoded::new(file, encoding), delimiter, limits.row_bytes, budget.clone());
-    let records = reader(watch, delimiter);
-    rows(records, declared.is_some(), &budget, limits, sink)
+    let first = if declared.is_some() { 0 } else { 1 };
+    let watch = Watch::new(Decoded::new(file, encoding), delimiter, first, limits.row_bytes, budget.clone());
+    rows(reader(watch, delimiter), &budget, limits, sink)
 }
 
 fn reader<R: Read>(from: R, delimiter: u8) -> csv::Reader<R> {
@@ -45,7 +45,6 @@ fn reader<R: Read>(from: R, delimiter: u8) -> csv::Reader<R> {
 
 fn rows<R: Read>(
     mut records: csv::Reader<R>,
-    mut declared: bool,
     budget: &Budget,
     limits: &Limits,
     sink: &mut dyn Sink,
@@ -53,8 +52,6 @@ fn rows<R: Read>(
     let mut tally = Tally::default();
     let mut record = csv::StringRecord::new();
     let mut row = Row::default();
-    // Line breaks that are part of a row, and a first line that spreadsheets do not show.
-    let mut unseen = 0_u64;
     loop {
         budget.renew();
         let more = records.read_record(&mut record);
@@ -64,16 +61,13 @@ fn rows<R: Read>(
         if !more.map_err(|error| broken(&error, row.number))? {
             return Ok(());
         }
-        if std::mem::take(&mut declared) {
-            unseen += 1;
+        row.number = budget.row().unwrap_or_else(|| row.number.saturating_add(1));
+        // The line that names the delimiter.
+        if row.number == 0 {
             continue;
         }
-        let line = record.position().map_or(0, csv::Position::line);
-        let number = u32::try_from(line.saturating_sub(unseen)).unwrap_or(u32::MAX).max(row.number.saturating_add(1));
-        unseen += record.iter().map(breaks).sum::<u64>();
-        row.number = number;
         row.cells.clear();
-        tally.cells(record.len() as u64, number, limits)?;
+        tally.cells(record.len() as u64, row.number, limits)?;
         for (column, text) in record.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
             let column = u16::try_from(column).unwrap_or(u16::MAX - 1);
             row.cells.push((column, Cell::Text(text.to_owned())));
@@ -83,10 +77,6 @@ fn rows<R: Read>(
             sink.row(&row)?;
         }
     }
-}
-
-fn breaks(text: &str) -> u64 {
-    text.bytes().filter(|byte| *byte == b'\n').count() as u64
 }
 
 fn broken(error: &csv::Error, last: u32) -> FileProblem {
@@ -162,12 +152,7 @@ mod tests {
 
     #[test]
     fn rows_have_the_numbers_of_a_spreadsheet() {
-        check(
-            b"a,b\n\n\"x\ny\n\",2\n,\n3,4\n",
-            ',',
-            "UTF-8",
-            &["1: 0=a | 1=b", "3: 0=x\ny\n | 1=2", "5: 0=3 | 1=4"],
-        );
+        check(b"a,b\n\n\"x\ny\n\",2\n,\n3,4\n", ',', "UTF-8", &["1: 0=a | 1=b", "3: 0=x\ny\n | 1=2", "5: 0=3 | 1=4"]);
         check(b"a,b\r1,2\r", ',', "UTF-8", &["1: 0=a | 1=b", "2: 0=1 | 1=2"]);
     }
 

@@ -3,6 +3,7 @@
 //! In: UTF-8 on its way to the record reader. Out: the same bytes; at the first fault an error, and the problem beside it.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::rc::Rc;
 
@@ -16,6 +17,8 @@ pub struct Budget(Rc<RefCell<Shared>>);
 struct Shared {
     /// Bytes that were handed on since the last record was whole.
     handed: usize,
+    /// Rows that begin in what was handed on, and are not empty: the record reader skips those that are.
+    begun: VecDeque<u32>,
     problem: Option<FileProblem>,
 }
 
@@ -23,6 +26,11 @@ impl Budget {
     /// A record is whole.
     pub fn renew(&self) {
         self.0.borrow_mut().handed = 0;
+    }
+
+    /// The row of the next record.
+    pub fn row(&self) -> Option<u32> {
+        self.0.borrow_mut().begun.pop_front()
     }
 
     pub fn problem(&self) -> Option<FileProblem> {
@@ -46,16 +54,19 @@ pub struct Watch<R> {
     row_bytes: usize,
     budget: Budget,
     state: State,
-    /// Rows so far, from 1, and the row in which the open quote stands.
+    /// The row, and whether something has stood in it; the row in which the open quote stands.
     row: u32,
+    begun: bool,
     quoted_from: u32,
     /// Behind a carriage return: a line feed belongs to it.
     returned: bool,
 }
 
 impl<R: Read> Watch<R> {
-    pub fn new(from: R, delimiter: u8, row_bytes: usize, budget: Budget) -> Watch<R> {
-        Watch { from, delimiter, row_bytes, budget, state: State::Field, row: 1, quoted_from: 1, returned: false }
+    /// The first row has that number: 0 where a spreadsheet does not show it.
+    pub fn new(from: R, delimiter: u8, row: u32, row_bytes: usize, budget: Budget) -> Watch<R> {
+        let state = State::Field;
+        Watch { from, delimiter, row_bytes, budget, state, row, begun: false, quoted_from: row, returned: false }
     }
 
     fn fault(&self, problem: FileProblem) -> io::Error {
@@ -65,7 +76,9 @@ impl<R: Read> Watch<R> {
 
     fn unclosed(&self) -> io::Error {
         let suggestion = "close it with a second quote; a quote within a text is written twice";
-        self.fault(FileProblem::format("a quote opens a text that no quote closes", suggestion).at_row(self.quoted_from))
+        self.fault(
+            FileProblem::format("a quote opens a text that no quote closes", suggestion).at_row(self.quoted_from),
+        )
     }
 
     fn walk(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -74,6 +87,10 @@ impl<R: Read> Watch<R> {
             if *byte == 0 {
                 let problem = FileProblem::format("the text holds a NUL character", "save it as .csv in UTF-8");
                 return Err(self.fault(problem.at_row(self.row)));
+            }
+            if !self.begun && !matches!(byte, b'\n' | b'\r') {
+                self.begun = true;
+                self.budget.0.borrow_mut().begun.push_back(self.row);
             }
             self.state = match (self.state, *byte) {
                 (State::Field, b'"') => {
@@ -86,6 +103,7 @@ impl<R: Read> Watch<R> {
                 (_, b'\n') if returned => State::Field,
                 (_, b'\n' | b'\r') => {
                     self.row = self.row.saturating_add(1);
+                    self.begun = false;
                     State::Field
                 }
                 (_, byte) if byte == self.delimiter => State::Field,
