@@ -34,8 +34,11 @@ fn main() -> ExitCode {
             _ => names.push(argument),
         }
     }
-    let chosen: Vec<&'static Target> =
-        TARGETS.iter().filter(|target| names.is_empty() || names.iter().any(|name| name == target.name)).collect();
+    let chosen: Vec<&'static Target> = TARGETS
+        .iter()
+        .copied()
+        .filter(|target| names.is_empty() || names.iter().any(|name| name == target.name))
+        .collect();
     if chosen.is_empty() {
         let known: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
         eprintln!("no such target; there are: {}", known.join(", "));

@@ -1,9 +1,10 @@
-//! Fuzzing of every parser of a request (OD-152, OD-165), on stable Rust: made inputs, from the text to the SQL of both back
-//! ends, without a database.
+//! Fuzzing of every parser of what is sent (OD-152, OD-165), on stable Rust: made inputs, from the text to the SQL of both
+//! back ends, without a database; and files that are uploaded.
 //!
 //! A short run is part of the tests (`tests/fuzz.rs`); `cargo run --release --example fuzz` runs longer. Input *n* of a
 //! seed is always the same, so a finding is repeated by its number.
 
+mod files;
 mod mutate;
 mod seeds;
 pub mod targets;

@@ -21,6 +21,8 @@ use timeledger::policy::{Caller, Duties, Role};
 use timeledger::sql::value::Items;
 use timeledger::sql::{Guid, Instant, List, Statement, Value};
 
+use super::files;
+
 /// Whether an input was accepted; an error is a finding.
 pub type Outcome = Result<bool, String>;
 
@@ -33,18 +35,28 @@ pub struct Target {
     pub part: fn(&str) -> Option<String>,
 }
 
-pub static TARGETS: &[Target] = &[
-    Target { name: "url", check: url, seeds: &["Worklogs?$top=1", "$entity?$id=Users(1)", "$metadata"], part: whole },
-    Target { name: "filter", check: |i| option("$filter", i), seeds: FILTERS, part: |a| part(a, "filter") },
-    Target { name: "orderby", check: |i| option("$orderby", i), seeds: &["Id desc"], part: |a| part(a, "orderby") },
-    Target { name: "select", check: |i| option("$select", i), seeds: &["Id,User/Name"], part: |a| part(a, "select") },
-    Target { name: "expand", check: |i| option("$expand", i), seeds: EXPANDS, part: |a| part(a, "expand") },
-    Target { name: "apply", check: |i| option("$apply", i), seeds: APPLIES, part: |a| part(a, "apply") },
-    Target { name: "compute", check: |i| option("$compute", i), seeds: COMPUTES, part: |a| part(a, "compute") },
-    Target { name: "search", check: |i| option("$search", i), seeds: SEARCHES, part: |a| part(a, "search") },
-    Target { name: "skiptoken", check: skiptoken, seeds: &["AAAA", "a.b"], part: |a| part(a, "skiptoken") },
-    Target { name: "body", check: body, seeds: BODIES, part: |a| a.split_once('?').map(|(_, query)| query.to_owned()) },
-    Target { name: "headers", check: headers, seeds: HEADERS, part: |_| None },
+pub static TARGETS: &[&Target] = &[
+    &Target { name: "url", check: url, seeds: &["Worklogs?$top=1", "$entity?$id=Users(1)", "$metadata"], part: whole },
+    &Target { name: "filter", check: |i| option("$filter", i), seeds: FILTERS, part: |a| part(a, "filter") },
+    &Target { name: "orderby", check: |i| option("$orderby", i), seeds: &["Id desc"], part: |a| part(a, "orderby") },
+    &Target { name: "select", check: |i| option("$select", i), seeds: &["Id,User/Name"], part: |a| part(a, "select") },
+    &Target { name: "expand", check: |i| option("$expand", i), seeds: EXPANDS, part: |a| part(a, "expand") },
+    &Target { name: "apply", check: |i| option("$apply", i), seeds: APPLIES, part: |a| part(a, "apply") },
+    &Target { name: "compute", check: |i| option("$compute", i), seeds: COMPUTES, part: |a| part(a, "compute") },
+    &Target { name: "search", check: |i| option("$search", i), seeds: SEARCHES, part: |a| part(a, "search") },
+    &Target { name: "skiptoken", check: skiptoken, seeds: &["AAAA", "a.b"], part: |a| part(a, "skiptoken") },
+    &Target {
+        name: "body",
+        check: body,
+        seeds: BODIES,
+        part: |a| a.split_once('?').map(|(_, query)| query.to_owned()),
+    },
+    &Target { name: "headers", check: headers, seeds: HEADERS, part: |_| None },
+    &files::CSV,
+    &files::XLSX,
+    &files::ODS,
+    &files::DURATIONS,
+    &files::DATES,
 ];
 
 const FILTERS: &[&str] = &[

@@ -19,7 +19,7 @@ fn nothing_that_is_sent_breaks_a_parser() {
     std::thread::scope(|scope| {
         let runs: Vec<_> = TARGETS
             .iter()
-            .map(|target| (target, scope.spawn(move || engine::run(target, RUN, |done| done >= INPUTS))))
+            .map(|target| (*target, scope.spawn(move || engine::run(target, RUN, |done| done >= INPUTS))))
             .collect();
         let mut findings = Vec::new();
         for (target, run) in runs {

@@ -22,7 +22,6 @@ pub(super) enum Archive {
 }
 
 const WORKBOOK: &str = "xl/workbook.xml";
-const SHARED_TEXTS: &str = "xl/sharedStrings.xml";
 const SHEETS: &str = "xl/worksheets/";
 const CONTENT: &str = "content.xml";
 
@@ -35,7 +34,7 @@ pub(super) fn check<R: Read + Seek>(file: &mut R, limits: &Limits) -> Result<Arc
         Archive::Xlsx => {
             held_parts(&parts, limits)?;
             sizes(&parts, limits, limits.unpacked_bytes)?;
-            shared_texts(&mut zip)?;
+            shared_texts(&mut zip, &parts)?;
             intact(&mut zip, &parts)?;
         }
         Archive::Ods => {
@@ -53,6 +52,16 @@ struct Part {
     packed: u64,
     size: u64,
     encrypted: bool,
+}
+
+impl Part {
+    fn is_xml(&self) -> bool {
+        self.name.ends_with(".xml") || self.name.ends_with(".rels")
+    }
+
+    fn is_shared_texts(&self) -> bool {
+        self.name.ends_with("sharedstrings.xml")
+    }
 }
 
 /// A zip that cannot be opened: cut off, or never one.
@@ -151,10 +160,9 @@ fn sizes(parts: &[Part], limits: &Limits, most: u64) -> Result<(), FileProblem> 
 
 /// All parts but the sheets are held whole by the reader.
 fn held_parts(parts: &[Part], limits: &Limits) -> Result<(), FileProblem> {
-    let held = |part: &&Part| part.name.ends_with(".xml") || part.name.ends_with(".rels");
-    let sheet = |part: &&Part| part.name.starts_with(SHEETS);
-    match parts.iter().filter(held).filter(|part| !sheet(part)).find(|part| part.size > limits.part_bytes) {
-        Some(part) if part.name == SHARED_TEXTS.to_ascii_lowercase() => {
+    let held = parts.iter().filter(|part| part.is_xml() && !part.name.starts_with(SHEETS));
+    match held.into_iter().find(|part| part.size > limits.part_bytes) {
+        Some(part) if part.is_shared_texts() => {
             Err(bomb(format!("the texts of the workbook have more than {}", megabytes(limits.part_bytes))))
         }
         Some(_) => Err(bomb(format!("a part of the workbook has more than {}", megabytes(limits.part_bytes)))),
@@ -162,11 +170,10 @@ fn held_parts(parts: &[Part], limits: &Limits) -> Result<(), FileProblem> {
     }
 }
 
-/// The sheets unpack to what the directory says, and their check sums are right. Their reader stops at the last row and
-/// would not notice.
+/// The parts unpack to what the directory says, and their check sums are right. The reader of a sheet stops at the last
+/// row and would not notice. (Shared texts have been read to their end.)
 fn intact<R: Read + Seek>(zip: &mut ZipArchive<R>, parts: &[Part]) -> Result<(), FileProblem> {
-    let sheets = parts.iter().enumerate().filter(|(_, part)| part.name.starts_with(SHEETS));
-    for (n, _) in sheets {
+    for n in (0..parts.len()).filter(|n| parts[*n].is_xml() && !parts[*n].is_shared_texts()) {
         let mut part = zip.by_index(n).map_err(damaged)?;
         io::copy(&mut part, &mut io::sink()).map_err(|error| damaged(error.into()))?;
     }
@@ -178,7 +185,6 @@ type Xml<R> = quick_xml::Reader<BufReader<R>>;
 fn xml<R: Read>(part: R) -> Xml<R> {
     let mut reader = quick_xml::Reader::from_reader(BufReader::with_capacity(64 * 1024, part));
     reader.config_mut().expand_empty_elements = true;
-    reader.config_mut().check_end_names = false;
     reader
 }
 
@@ -186,45 +192,52 @@ fn broken(what: &str) -> FileProblem {
     FileProblem::format(format!("{what} cannot be read"), "open it in a spreadsheet program and save it anew")
 }
 
-/// The table of shared texts holds at least as many as it claims: its reader reserves room for the claim.
-fn shared_texts<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<(), FileProblem> {
+/// A table of shared texts holds at least as many as it claims: its reader reserves room for the claim. Wherever the
+/// workbook's own relations put it.
+fn shared_texts<R: Read + Seek>(zip: &mut ZipArchive<R>, parts: &[Part]) -> Result<(), FileProblem> {
     const WHAT: &str = "the table of texts in the workbook";
-    let index = (0..zip.len()).find(|n| {
-        zip.name_for_index(*n).and_then(Result::ok).is_some_and(|name| name.eq_ignore_ascii_case(SHARED_TEXTS))
-    });
-    let Some(index) = index else { return Ok(()) };
-    let mut xml = xml(zip.by_index(index).map_err(damaged)?);
-    let (mut claimed, mut held) = (None, 0_u64);
-    let mut buffer = Vec::new();
-    loop {
-        buffer.clear();
-        match xml.read_event_into(&mut buffer).map_err(|_| broken(WHAT))? {
-            Event::Start(tag) if tag.local_name().as_ref() == "sst" && claimed.is_none() => {
-                claimed = Some(number(&tag, "uniqueCount").unwrap_or_default());
+    for n in (0..parts.len()).filter(|n| parts[*n].is_shared_texts()) {
+        let mut xml = xml(zip.by_index(n).map_err(damaged)?);
+        let (mut claimed, mut held) = (None, 0_u64);
+        let mut buffer = Vec::new();
+        loop {
+            buffer.clear();
+            match xml.read_event_into(&mut buffer).map_err(|_| broken(WHAT))? {
+                Event::Start(tag) if tag.local_name().as_ref() == "sst" && claimed.is_none() => {
+                    claimed = Some(number(&tag, "uniqueCount").unwrap_or_default());
+                }
+                Event::Start(tag) if tag.local_name().as_ref() == "si" => held += 1,
+                Event::Eof => break,
+                _ => {}
             }
-            Event::Start(tag) if tag.local_name().as_ref() == "si" => held += 1,
-            Event::Eof => break,
-            _ => {}
+        }
+        if let Some(claimed) = claimed.filter(|claimed| *claimed > held) {
+            let claimed = if claimed == u64::MAX { "no number".to_owned() } else { claimed.to_string() };
+            let reason = format!("{WHAT} claims {claimed} and holds {held}");
+            return Err(FileProblem::format(reason, "open it in a spreadsheet program and save it anew"));
         }
     }
-    match claimed {
-        Some(claimed) if claimed > held => {
-            let reason = format!("{WHAT} claims {claimed} and holds {held}");
-            Err(FileProblem::format(reason, "open it in a spreadsheet program and save it anew"))
-        }
-        _ => Ok(()),
+    Ok(())
+}
+
+/// A number of an attribute. What is none that can be read counts as endless.
+fn number(tag: &BytesStart<'_>, name: &str) -> Option<u64> {
+    match tag.try_get_attribute(name) {
+        Ok(None) => None,
+        Ok(Some(attribute)) => Some(attribute.value.trim().parse().unwrap_or(u64::MAX)),
+        Err(_) => Some(u64::MAX),
     }
 }
 
-/// A number of an attribute; one that is too long to be one counts as endless.
-fn number(tag: &BytesStart<'_>, name: &str) -> Option<u64> {
-    let attribute = tag.try_get_attribute(name).ok()??;
-    let text = attribute.value.trim().to_owned();
-    match text.parse() {
-        Ok(number) => Some(number),
-        Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => Some(u64::MAX),
-        Err(_) => None,
-    }
+/// Whether a cell of an `.ods` holds something: a value of any kind, or a formula.
+fn holds_something(tag: &BytesStart<'_>) -> bool {
+    tag.attributes().any(|attribute| match attribute {
+        Ok(attribute) => {
+            let name = attribute.key.as_ref();
+            name.starts_with("office:") || name == "table:formula" || name.starts_with("calcext:")
+        }
+        Err(_) => true,
+    })
 }
 
 /// The cells that an `.ods` becomes when its repetitions are written out, as its reader does; and that it ends.
@@ -243,10 +256,8 @@ fn repeats<R: Read + Seek>(zip: &mut ZipArchive<R>, limits: &Limits) -> Result<(
                     "table" => spread = Spread { cells: spread.cells, ..Spread::default() },
                     "table-row" => spread.begin_row(number(&tag, "table:number-rows-repeated").unwrap_or(1)),
                     "table-cell" | "covered-table-cell" => {
-                        let filled = ["office:value-type", "table:formula", "office:value"]
-                            .iter()
-                            .any(|name| tag.try_get_attribute(name).ok().flatten().is_some());
-                        spread.cell(number(&tag, "table:number-columns-repeated").unwrap_or(1), filled);
+                        let repeated = number(&tag, "table:number-columns-repeated").unwrap_or(1);
+                        spread.cell(repeated, holds_something(&tag));
                     }
                     _ => {}
                 }
