@@ -23,6 +23,15 @@ pub mod code {
 /// Letters of a value that a report repeats.
 const SHOWN: usize = 120;
 
+/// A name of the file's in a sentence: in quotes, and not longer than a sentence bears.
+pub fn quoted(name: &str) -> String {
+    const LETTERS: usize = 60;
+    match name.char_indices().nth(LETTERS) {
+        Some((end, _)) => format!("\"{}…\"", &name[..end]),
+        None => format!("\"{name}\""),
+    }
+}
+
 /// One problem, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,7 +7,7 @@ use std::io::{BufReader, Read, Seek};
 
 use calamine::{Data, Ods, OdsError, Range, Reader, Xls, XlsError};
 
-use super::xlsx::{Assembler, choose, short};
+use super::xlsx::{Assembler, choose, library, short};
 use super::{Cell, FileProblem, Format, ReadError, Request, SerialKind, Sink, archive};
 
 pub(super) fn read<R: Read + Seek>(
@@ -18,14 +18,14 @@ pub(super) fn read<R: Read + Seek>(
 ) -> Result<(), ReadError> {
     let file = BufReader::with_capacity(64 * 1024, file);
     if format == Format::Ods {
-        let mut book = Ods::new(file).map_err(broken_ods)?;
+        let mut book = library(|| Ods::new(file))?.map_err(broken_ods)?;
         let sheet = choose(book.sheets_metadata(), format, request)?;
         sink.sheet(&sheet)?;
         let formulas = book.worksheet_formula(&sheet.name).map_err(broken_ods)?;
         let values = book.worksheet_range(&sheet.name).map_err(broken_ods)?;
         return rows(&values, &formulas, false, request, sink);
     }
-    let mut book = Xls::new(file).map_err(broken_xls)?;
+    let mut book = library(|| Xls::new(file))?.map_err(broken_xls)?;
     let sheet = choose(book.sheets_metadata(), format, request)?;
     sink.sheet(&sheet)?;
     let epoch_1904 = book.has_1904_epoch();

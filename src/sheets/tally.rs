@@ -44,6 +44,11 @@ impl Tally {
                 let reason = format!("a text is longer than {} characters", limits.text_units);
                 return Err(FileProblem::too_large(reason, "shorten it").at(row.number, *column));
             }
+            // No spreadsheet program writes one, and databases do not take it.
+            if text.contains('\0') {
+                let problem = FileProblem::format("a text holds a NUL character", "delete it");
+                return Err(problem.at(row.number, *column));
+            }
             bytes = bytes.saturating_add(text.len() + 16);
         }
         if bytes > limits.row_bytes {

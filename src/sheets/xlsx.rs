@@ -3,6 +3,7 @@
 //! In: the file. Out: rows in their order. The dimension that a sheet claims is not asked for anything.
 
 use std::io::{BufReader, Read, Seek};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxError};
 
@@ -10,24 +11,32 @@ use super::tally::Tally;
 use super::{Cell, FileProblem, Format, Limits, ReadError, Request, Row, SerialKind, Sheet, Sink, archive};
 
 pub(super) fn read<R: Read + Seek>(file: R, request: &Request, sink: &mut dyn Sink) -> Result<(), ReadError> {
-    let mut book = Xlsx::new(BufReader::with_capacity(64 * 1024, file)).map_err(broken)?;
+    let mut book = library(|| Xlsx::new(BufReader::with_capacity(64 * 1024, file)))?.map_err(broken)?;
     let sheet = choose(book.sheets_metadata(), Format::Xlsx, request)?;
     sink.sheet(&sheet)?;
     let epoch_1904 = book.has_1904_epoch();
-    let mut cells = match book.worksheet_cells_reader(&sheet.name) {
+    let mut cells = match library(|| book.worksheet_cells_reader(&sheet.name))? {
         // A sheet that is listed but has no part.
         Err(XlsxError::WorksheetNotFound(_)) => {
-            let reason = format!("the sheet {:?} is listed but missing", sheet.name);
+            let reason = format!("the sheet {} is listed but missing", quoted(&sheet.name));
             return Err(FileProblem::format(reason, "save the workbook anew").into());
         }
         cells => cells.map_err(broken)?,
     };
     let mut rows = Assembler::new(&request.limits, sink);
-    while let Some(found) = cells.next_cell_with_formula_metadata().map_err(|error| rows.broken(error))? {
+    while let Some(found) = library(|| cells.next_cell_with_formula_metadata())?.map_err(|error| rows.broken(error))? {
         let cell = cell(found.value, found.formula.is_some(), epoch_1904);
         rows.cell(found.pos, cell)?;
     }
     rows.end()
+}
+
+/// A call of the library, which reckons with the numbers of a file: where they are absurd, a build with checks panics.
+pub(super) fn library<T>(call: impl FnOnce() -> T) -> Result<T, FileProblem> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| {
+        let suggestion = "open it in a spreadsheet program, save it and send it again";
+        FileProblem::format("the workbook is damaged: it holds numbers that make no sense", suggestion)
+    })
 }
 
 /// The sheet that is asked for, or the first one that can be seen.
@@ -39,16 +48,22 @@ pub(super) fn choose(sheets: &[calamine::Sheet], format: Format, request: &Reque
         None => tables.clone().find(|sheet| sheet.visible == SheetVisible::Visible),
     };
     let Some(found) = found else {
-        let shown = names.iter().take(10).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+        let shown = names.iter().take(10).map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
         return Err(match &request.sheet {
             Some(wanted) => {
-                FileProblem::format(format!("there is no sheet {wanted:?}"), format!("choose one of {shown}"))
+                FileProblem::format(format!("there is no sheet {}", quoted(wanted)), format!("choose one of {shown}"))
             }
             None => FileProblem::format("the workbook has no sheet that is shown", "show the sheet that is to be read"),
         });
     };
     let name = found.name.clone();
     Ok(Sheet { format, name, sheets: names, delimiter: None, encoding: None })
+}
+
+/// A sheet's name in a sentence: Excel's have at most 31 letters.
+fn quoted(name: &str) -> String {
+    let shown: String = name.chars().take(40).collect();
+    format!("{shown:?}")
 }
 
 fn cell(value: DataRef<'_>, formula: bool, epoch_1904: bool) -> Option<Cell> {

@@ -5,6 +5,7 @@ mod book;
 mod child;
 mod mapped;
 mod real;
+mod reported;
 mod spoilt;
 
 use std::io::{Seek, SeekFrom, Write};

@@ -160,10 +160,11 @@ fn damaged_and_hostile_workbooks() {
         spoilt("far.xlsx", row(r#"<c r="ZZZZZ2"><v>1</v></c>"#), "FileTooLarge CRXO2", "beyond column IV"),
         spoilt("cells.xlsx", row(&r#"<c r="A2"/>"#.repeat(20_001)), "FileTooLarge 2", "20000 cells"),
         spoilt("long.xlsx", row(&text("E2", &"x".repeat(32_768))), "FileTooLarge E2", "32767"),
+        spoilt("nul.xlsx", row(&text("E2", "a\0b")), "FileFormat E2", "NUL"),
         spoilt("lock.xlsx", compound("EncryptedPackage", b"secret"), "FileFormat", "password"),
         spoilt("a.xls", compound("WordDocument", b"text"), "FileFormat", "a Word document"),
     ];
-    assert_eq!(check(files), 30);
+    assert_eq!(check(files), 31);
 }
 
 const HIDDEN: &str = r#"<workbook xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Times" sheetId="1" state="hidden" r:id="rId1"/></sheets></workbook>"#;

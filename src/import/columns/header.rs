@@ -5,8 +5,9 @@
 use super::{Field, names};
 use crate::import::dates;
 use crate::import::durations;
-use crate::import::problem::{Problem, code};
+use crate::import::problem::{Problem, code, quoted};
 use crate::import::profile::{Profile, Rule, Way};
+use crate::import::report;
 use crate::sheets::{Cell, Row, column_name};
 
 /// Rows in which a header is looked for: titles and notes stand above.
@@ -33,6 +34,8 @@ pub struct Layout {
     pub columns: Vec<Column>,
     /// Headers that mean nothing here.
     pub ignored: Vec<String>,
+    /// The column of an earlier report.
+    pub problems: Option<u16>,
 }
 
 impl Layout {
@@ -84,7 +87,7 @@ impl Layout {
             Field::WorkItem,
             Field::Billable,
         ];
-        let mut layout = Layout { header_row: None, columns: Vec::new(), ignored: Vec::new() };
+        let mut layout = Layout { header_row: None, columns: Vec::new(), ignored: Vec::new(), problems: None };
         let letters = |number: u16| profile.columns.get(&column_name(number));
         let by_profile = (0..256).filter_map(|number| Some((number, letters(number)?)));
         let mut named: Vec<(u16, Option<&Rule>, Field)> =
@@ -103,7 +106,8 @@ impl Layout {
     }
 
     fn of_header(row: &Row, profile: &Profile) -> Result<Layout, Problem> {
-        let mut layout = Layout { header_row: Some(row.number), columns: Vec::new(), ignored: Vec::new() };
+        let mut layout =
+            Layout { header_row: Some(row.number), columns: Vec::new(), ignored: Vec::new(), problems: None };
         let headers: Vec<(u16, &str)> = headers(row).collect();
         let chosen = chosen(&headers, row.number, profile)?;
         let by_profile = |field: Field| chosen.iter().any(|(_, _, rule)| rule.field() == field);
@@ -120,6 +124,7 @@ impl Layout {
                 Some(known) if known.field != Field::Ignore && !by_profile(known.field) => {
                     layout.add(number, name.to_owned(), known.field, known.rank, way(profile, None, known.unit)?);
                 }
+                Some(_) if name.eq_ignore_ascii_case(report::COLUMN) => layout.problems = Some(number),
                 Some(_) => {}
                 None => {
                     slips.extend(names::nearest(name).map(|(near, known)| (number, name, near, known.field)));
@@ -130,7 +135,7 @@ impl Layout {
         layout.twice(row.number)?;
         // A slip in a name would leave the column out without a word.
         if let Some((number, name, near, _)) = slips.into_iter().find(|(_, _, _, field)| !layout.has(*field)) {
-            let reason = format!("no column is called {name:?}");
+            let reason = format!("no column is called {}", quoted(name));
             let suggestion = Some(format!("did you mean {near:?}? Leave it out by mapping it to \"ignore\""));
             let problem = Problem::of_row(row.number, code::COLUMN_UNKNOWN, reason, suggestion);
             return Err(problem.in_column(Some(number)).with_value(name));
@@ -150,9 +155,10 @@ impl Layout {
         self.columns.sort_by_key(|column| (column.field, column.rank, column.number));
         for pair in self.columns.windows(2) {
             let same = pair[0].field == pair[1].field && pair[0].rank == pair[1].rank;
-            if same && names::plain(&pair[0].name) == names::plain(&pair[1].name) {
+            if same && pair[0].name.eq_ignore_ascii_case(&pair[1].name) && !pair[0].name.is_empty() {
                 let name = &pair[1].name;
-                let reason = format!("columns {} and {} are both called {name:?}", letter(&pair[0]), letter(&pair[1]));
+                let (one, other) = (letter(&pair[0]), letter(&pair[1]));
+                let reason = format!("columns {one} and {other} are both called {}", quoted(name));
                 let suggestion = Some("rename one, or map one to \"ignore\"".to_owned());
                 let problem = Problem::of_row(row, code::COLUMN_UNKNOWN, reason, suggestion);
                 return Err(problem.in_column(Some(pair[1].number)).with_value(name));
@@ -164,6 +170,9 @@ impl Layout {
     /// A log has a length and a date.
     fn complete(&mut self, header: Option<&Row>) -> Result<(), Problem> {
         self.columns.sort_by_key(|column| (column.field, column.rank, column.number));
+        // An empty length that is billed says nothing, whatever a flag beside it says.
+        let billable = self.of(Field::Billable).next().map(|column| column.rank);
+        self.columns.retain(|column| column.field != Field::Billable || Some(column.rank) == billable);
         let missing = if !self.has(Field::Duration) {
             "Duration"
         } else if !self.has(Field::TimeStamp) && !self.has(Field::Date) {
@@ -203,8 +212,8 @@ fn chosen<'a>(
             Some((number, header)) => chosen.push((*number, *header, rule)),
             None if rule.field() == Field::Ignore => {}
             None => {
-                let shown = headers.iter().take(12).map(|(_, header)| *header).collect::<Vec<_>>().join(", ");
-                let reason = format!("the mapping names a column {name:?}, which the file has not");
+                let shown = headers.iter().take(12).map(|(_, header)| quoted(header)).collect::<Vec<_>>().join(", ");
+                let reason = format!("the mapping names a column {}, which the file has not", quoted(name));
                 let suggestion = Some(format!("the file has {shown}"));
                 return Err(Problem::of_row(row, code::COLUMN_UNKNOWN, reason, suggestion).with_value(name));
             }

@@ -120,6 +120,7 @@ pub struct Mapping<I> {
     first: std::vec::IntoIter<Row>,
     rest: I,
     day_first: Option<Problem>,
+    widest: u16,
 }
 
 /// Finds the header, and maps what follows it.
@@ -135,11 +136,21 @@ where
         }
     }
     let (layout, skipped) = Layout::find(&first, profile).map_err(Stop::Problem)?;
+    let widest = first.iter().map(last_column).max().unwrap_or_default();
     first.drain(..skipped);
-    Ok(Mapping { layout, first: first.into_iter(), rest: rows, day_first: None })
+    Ok(Mapping { layout, first: first.into_iter(), rest: rows, day_first: None, widest })
+}
+
+fn last_column(row: &Row) -> u16 {
+    row.cells.last().map_or(0, |(column, _)| *column)
 }
 
 impl<I> Mapping<I> {
+    /// The last column of the rows so far: a report goes behind it.
+    pub fn widest(&self) -> u16 {
+        self.widest
+    }
+
     /// Which column is what.
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -167,6 +178,7 @@ where
                     Err(failure) => return Some(Err(failure.into())),
                 },
             };
+            self.widest = self.widest.max(last_column(&row));
             // A row with nothing in the columns that count is as good as empty.
             if let Some(read) = values::read(&row, &self.layout) {
                 if self.day_first.is_none() {

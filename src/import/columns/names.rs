@@ -65,6 +65,7 @@ const NAMES: &[(&[&str], Known)] = &[
         &[
             "activitytype",
             "activitytypename",
+            "activitytypeactivitytypename",
             "activity",
             "aktivitat",
             "aktivitaet",

@@ -70,13 +70,19 @@ fn rows<R: Read>(
         tally.cells(record.len() as u64, row.number, limits)?;
         for (column, text) in record.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
             let column = u16::try_from(column).unwrap_or(u16::MAX - 1);
-            row.cells.push((column, Cell::Text(text.to_owned())));
+            row.cells.push((column, Cell::Text(unguarded(text).to_owned())));
         }
         if !row.cells.is_empty() {
             tally.row(&row, limits)?;
             sink.row(&row)?;
         }
     }
+}
+
+/// Without the apostrophe by which programs, ours among them, keep a text from being taken for a formula.
+fn unguarded(text: &str) -> &str {
+    const FORMULAS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    text.strip_prefix('\'').filter(|rest| rest.starts_with(FORMULAS)).unwrap_or(text)
 }
 
 fn broken(error: &csv::Error, last: u32) -> FileProblem {
@@ -148,6 +154,11 @@ mod tests {
         check(b"a\tb\n\"x\ty\"\t2", '\t', "UTF-8", &["1: 0=a | 1=b", "2: 0=x\ty | 1=2"]);
         check(b"sep=|\na|b,c,d\n", '|', "UTF-8", &["1: 0=a | 1=b,c,d"]);
         check(b"alone\n1\n", ',', "UTF-8", &["1: 0=alone", "2: 0=1"]);
+    }
+
+    #[test]
+    fn a_guard_against_formulas_is_no_part_of_the_text() {
+        check(b"'=1,'-x,'y,=2\n", ',', "UTF-8", &["1: 0==1 | 1=-x | 2='y | 3==2"]);
     }
 
     #[test]
