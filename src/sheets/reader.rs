@@ -73,6 +73,8 @@ pub struct Rows {
     errors: Option<ChildStderr>,
     sheet: Sheet,
     limits: Limits,
+    /// The row before.
+    last: u32,
     ended: bool,
 }
 
@@ -97,10 +99,10 @@ impl Rows {
             encoding: None,
         };
         let frames = Frames::new(BufReader::with_capacity(64 * 1024, patient));
-        let mut rows = Rows { child, frames, errors, sheet, limits: request.limits.clone(), ended: false };
+        let mut rows = Rows { child, frames, errors, sheet, limits: request.limits.clone(), last: 0, ended: false };
         match rows.frame()? {
             Frame::Sheet(sheet) => rows.sheet = sheet,
-            Frame::Problem(problem) => return Err(rows.over(problem)),
+            Frame::Problem(problem) => return Err(rows.over(short(problem))),
             Frame::Row(_) | Frame::End => return Err(rows.over(taken_over())),
         }
         Ok(rows)
@@ -117,13 +119,20 @@ impl Rows {
 
     fn row(&mut self) -> Result<Option<Row>, Failure> {
         match self.frame()? {
-            Frame::Row(row) => Ok(Some(row)),
+            Frame::Row(row) => {
+                let beyond = row.cells.last().is_some_and(|(column, _)| *column >= self.limits.columns);
+                if row.number <= self.last || row.cells.is_empty() || beyond {
+                    return Err(self.over(taken_over()));
+                }
+                self.last = row.number;
+                Ok(Some(row))
+            }
             Frame::End => {
-                self.ended = true;
-                self.child.wait()?;
+                // All is said; what the child may want to do now is not waited for.
+                self.end();
                 Ok(None)
             }
-            Frame::Problem(problem) => Err(self.over(problem)),
+            Frame::Problem(problem) => Err(self.over(short(problem))),
             Frame::Sheet(_) => Err(self.over(taken_over())),
         }
     }
@@ -193,6 +202,13 @@ impl Rows {
         }
         FileProblem::format("the file is damaged in a way that ends its reader", ANEW).into()
     }
+}
+
+/// Sentences of a child that keeps to its part are short.
+fn short(problem: FileProblem) -> FileProblem {
+    let cut = |text: String| if text.len() > 1_000 { text.chars().take(500).collect() } else { text };
+    let (reason, suggestion) = (cut(problem.reason), cut(problem.suggestion));
+    FileProblem { reason, suggestion, column: problem.column.map(cut), ..problem }
 }
 
 const ANEW: &str = "open it in a spreadsheet program, save it as .xlsx or .csv and send it again";

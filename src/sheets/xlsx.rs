@@ -94,8 +94,14 @@ fn text_cell(text: String, formula: bool) -> Option<Cell> {
 }
 
 fn broken(error: XlsxError) -> FileProblem {
-    if matches!(error, XlsxError::Password) {
-        return archive::locked();
+    match &error {
+        XlsxError::Password => return archive::locked(),
+        // Newer ones, such as #SPILL!, that the library does not list.
+        XlsxError::CellError(what) => {
+            let reason = format!("a cell holds the error {}", quoted(what));
+            return FileProblem::format(reason, "correct its formula, or replace it by a value");
+        }
+        _ => {}
     }
     let reason = format!("the workbook is damaged ({})", short(&error));
     FileProblem::format(reason, "open it in a spreadsheet program, save it and send it again")

@@ -189,3 +189,30 @@ pub fn records(records: &[(u16, &[u8])]) -> Vec<u8> {
     };
     records.iter().flat_map(record).collect()
 }
+
+/// A workbook of Excel 97 with one sheet: texts, and numbers with a format (0 none, 1 a date, 2 `[h]:mm:ss`).
+pub fn excel_97(texts: &[(u16, u16, &str)], numbers: &[(u16, u16, u16, f64)]) -> Vec<u8> {
+    let begin = [0, 6, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let format = |number: u16| [&[0, 0][..], &number.to_le_bytes(), &[0; 16]].concat();
+    let [plain, date, span] = [0, 14, 46].map(format);
+    let head = |sheet_at: u32| {
+        let sheet = [&sheet_at.to_le_bytes()[..], &[0, 0, 1, 0], b"S"].concat();
+        let parts: [(u16, &[u8]); 6] =
+            [(0x0809, &begin), (0x00E0, &plain), (0x00E0, &date), (0x00E0, &span), (0x0085, &sheet), (0x000A, &[])];
+        records(&parts)
+    };
+    let at = |row: u16, column: u16, format: u16| [row, column, format].map(u16::to_le_bytes).concat();
+    let mut cells = Vec::new();
+    for (row, column, text) in texts {
+        let length = u16::try_from(text.len()).expect("short").to_le_bytes();
+        cells.push((0x0204, [&at(*row, *column, 0)[..], &length, &[0], text.as_bytes()].concat()));
+    }
+    for (row, column, format, number) in numbers {
+        cells.push((0x0203, [&at(*row, *column, *format)[..], &number.to_le_bytes()].concat()));
+    }
+    let mut sheet = records(&[(0x0809, &begin)]);
+    cells.iter().for_each(|(kind, content)| sheet.extend(records(&[(*kind, content)])));
+    sheet.extend(records(&[(0x000A, &[])]));
+    let sheet_at = u32::try_from(head(0).len()).expect("short");
+    compound("Workbook", &[head(sheet_at), sheet].concat())
+}

@@ -4,7 +4,7 @@ use timeledger::domain::wall;
 use timeledger::import::columns::{Field, ImportRow};
 use timeledger::import::profile::Profile;
 
-use super::book::{Book, texts};
+use super::book::{Book, excel_97, texts};
 use super::mapped;
 
 /// `person when seconds activity comment item billable`, `-` for what is not there.
@@ -58,9 +58,23 @@ fn headers_below_titles_in_german_and_of_others() {
     let toggl = "User,Email,Client,Project,Task,Description,Billable,Start date,Start time,End date,End time,Duration,Tags\n\
                  Ann,ann@x,c,p,,talk,Yes,2024-05-29,09:30:00,2024-05-29,11:00:00,01:30:00,\n";
     check("a.csv", toggl, "{}", &["ann@x 2024-05-29T09:30:00 5400 - talk - 5400"]);
-    let harvest = "Date,Client,Project,Notes,Hours,Billable?,External Reference URL\n\
-                   2024-05-29,c,p,talk,\"20,0\",No,https://dev.azure.com/o/p/_workitems/edit/77?x=1\n";
-    check("a.csv", harvest, "{}", &["- 2024-05-29T00:00:00 72000 - talk 77 0"]);
+    let harvest = "Date,Client,Project,Notes,Hours,Billable?,First Name,Last Name,External Reference URL\n\
+                   2024-05-29,c,p,talk,\"20,0\",No,Ann,Lee,https://dev.azure.com/o/p/_workitems/edit/77?x=1\n";
+    check("a.csv", harvest, "{}", &["Ann Lee 2024-05-29T00:00:00 72000 - talk 77 0"]);
+    let clockify = "\"Project\",\"Description\",\"User\",\"Email\",\"Tags\",\"Billable\",\"Start Date\",\"Start Time\",\"End Time\",\"Duration (h)\",\"Duration (decimal)\"\n\
+                    \"p\",\"talk\",\"Ann\",\"ann@x\",\"\",\"Yes\",\"05/29/2024\",\"09:30:00 PM\",\"11:00:00 PM\",\"01:30:00\",\"1.50\"\n";
+    check("a.csv", clockify, "{}", &["ann@x 2024-05-29T21:30:00 5400 - talk - 5400"]);
+    // A start without a date beside it is a moment.
+    let generic = "description,billable,start,end,user_name,user_email,work_item_id,duration\n\
+                   talk,no,2024-05-29T09:30:00Z,2024-05-29T10:00:00Z,ann,,5,0:30\n";
+    check("a.csv", generic, "{}", &["ann 2024-05-29T09:30:00 1800 - talk 5 0"]);
+    // Words of rows are not names of columns.
+    check(
+        "a.csv",
+        "ann,2024-05-29,1,Start,Date\nann,2024-05-30,1,User,Comment\n",
+        "{}",
+        &["ann 2024-05-29T00:00:00 3600 Start Date - -", "ann 2024-05-30T00:00:00 3600 User Comment - -"],
+    );
 }
 
 #[test]
@@ -127,6 +141,13 @@ fn cells_with_formats_of_dates_and_clocks() {
     );
     let (_, bad) = mapped("a.ods", &Book::ods(&table).zipped(), &Profile::default());
     assert_eq!(bad.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["FormulaWithoutValue"]);
+}
+
+#[test]
+fn workbooks_of_excel_97() {
+    let texts = [(0, 0, "UserName"), (0, 1, "Date"), (0, 2, "Duration"), (0, 3, "WorkItem"), (1, 0, "ann")];
+    let numbers = [(1, 1, 1, 45_441.375), (1, 2, 2, 1.0625), (1, 3, 0, 12.0)];
+    check("a.xls", excel_97(&texts, &numbers), "{}", &["ann 2024-05-29T09:00:00 91800 - - 12 -"]);
 }
 
 #[test]

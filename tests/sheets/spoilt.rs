@@ -160,11 +160,12 @@ fn damaged_and_hostile_workbooks() {
         spoilt("far.xlsx", row(r#"<c r="ZZZZZ2"><v>1</v></c>"#), "FileTooLarge CRXO2", "beyond column IV"),
         spoilt("cells.xlsx", row(&r#"<c r="A2"/>"#.repeat(20_001)), "FileTooLarge 2", "20000 cells"),
         spoilt("long.xlsx", row(&text("E2", &"x".repeat(32_768))), "FileTooLarge E2", "32767"),
+        spoilt("error.xlsx", row(r##"<c r="A2" t="e"><v>#SPILL!</v></c>"##), "FileFormat 1", "#SPILL!"),
         spoilt("nul.xlsx", row(&text("E2", "a\0b")), "FileFormat E2", "NUL"),
         spoilt("lock.xlsx", compound("EncryptedPackage", b"secret"), "FileFormat", "password"),
         spoilt("a.xls", compound("WordDocument", b"text"), "FileFormat", "a Word document"),
     ];
-    assert_eq!(check(files), 31);
+    assert_eq!(check(files), 32);
 }
 
 const HIDDEN: &str = r#"<workbook xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Times" sheetId="1" state="hidden" r:id="rId1"/></sheets></workbook>"#;
@@ -257,8 +258,15 @@ fn headers_and_cells() {
             "DurationUnreadable D2",
             "no length",
         ),
+        spoilt(
+            "a.csv",
+            csv("Date,Hours,Minutes|2024-05-29,1,30"),
+            "DurationUnreadable C2",
+            "lengths of the row differ",
+        ),
+        spoilt("a.csv", csv("TimeStamp,Date,Hours|2024-05-29,2024-05-30,1"), "DateUnreadable B2", "not that of"),
     ];
-    assert_eq!(check(files), 21);
+    assert_eq!(check(files), 23);
 }
 
 /// What a sheet claims of itself is not asked for anything.

@@ -53,13 +53,16 @@ impl Layout {
         if let Some(wanted) = profile.header_row {
             return Layout::at(rows, wanted, profile);
         }
+        // No row of names has a moment and a length in the second and third column.
+        if let Some(first) = rows.first()
+            && looks_like_data(first, profile)
+        {
+            return Ok((Layout::of_contract(profile)?, 0));
+        }
         let best = rows.iter().enumerate().max_by_key(|(n, row)| (names_known(row, profile), std::cmp::Reverse(*n)));
         match best {
             Some((n, row)) if names_known(row, profile) >= 2 => Ok((Layout::of_header(row, profile)?, n + 1)),
-            _ => match rows.first() {
-                Some(row) if looks_like_data(row, profile) => Ok((Layout::of_contract(profile)?, 0)),
-                _ => Err(no_header(rows.first())),
-            },
+            _ => Err(no_header(rows.first())),
         }
     }
 
@@ -170,6 +173,12 @@ impl Layout {
     /// A log has a length and a date.
     fn complete(&mut self, header: Option<&Row>) -> Result<(), Problem> {
         self.columns.sort_by_key(|column| (column.field, column.rank, column.number));
+        // A start without any date beside it is a moment.
+        if !self.has(Field::TimeStamp) && !self.has(Field::Date) {
+            let starts = self.columns.iter_mut().filter(|column| column.field == Field::Start);
+            starts.for_each(|column| column.field = Field::TimeStamp);
+            self.columns.sort_by_key(|column| (column.field, column.rank, column.number));
+        }
         // An empty length that is billed says nothing, whatever a flag beside it says.
         let billable = self.of(Field::Billable).next().map(|column| column.rank);
         self.columns.retain(|column| column.field != Field::Billable || Some(column.rank) == billable);

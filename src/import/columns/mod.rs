@@ -25,6 +25,9 @@ pub enum Field {
     /// A work log's own id; any other text in such a column is an external id.
     Id,
     Person,
+    /// With the last name, where no column names the person.
+    FirstName,
+    LastName,
     TimeStamp,
     Date,
     Start,
@@ -47,6 +50,8 @@ impl Field {
             Field::ExternalId => "externalId",
             Field::Id => "id",
             Field::Person => "person",
+            Field::FirstName => "firstName",
+            Field::LastName => "lastName",
             Field::TimeStamp => "timeStamp",
             Field::Date => "date",
             Field::Start => "start",

@@ -31,28 +31,24 @@ const NAMES: &[(&[&str], Known)] = &[
     (&["worklogid"], known(Field::Id, 0)),
     (&["id"], known(Field::Id, 1)),
     // Contract, then what tells a person surely, then what people are called.
-    (
-        &["username", "useruniquename", "uniquename", "benutzername", "login", "account", "konto"],
-        known(Field::Person, 0),
-    ),
+    (&["username", "useruniquename", "uniquename", "benutzername", "login"], known(Field::Person, 0)),
     (&["useremail", "email", "mail", "emailadresse"], known(Field::Person, 1)),
     (&["userid"], known(Field::Person, 2)),
     (
         &["user", "person", "benutzer", "mitarbeiter", "mitarbeiterin", "member", "employee", "name"],
         known(Field::Person, 3),
     ),
+    (&["firstname", "vorname"], known(Field::FirstName, 0)),
+    (&["lastname", "surname", "nachname"], known(Field::LastName, 0)),
     (&["timestamp", "zeitstempel"], known(Field::TimeStamp, 0)),
-    (&["startdatetime", "startedat", "beginn", "datetime"], known(Field::TimeStamp, 1)),
-    (&["date", "datum", "tag", "day", "startdate", "startdatum", "recorddate"], known(Field::Date, 0)),
-    (&["start", "starttime", "startzeit", "from", "von", "uhrzeit"], known(Field::Start, 0)),
+    (&["startdatetime", "startedat", "datetime"], known(Field::TimeStamp, 1)),
+    (&["date", "datum", "startdate", "startdatum", "recorddate"], known(Field::Date, 0)),
+    (&["start", "starttime", "beginn", "startzeit", "from", "von", "uhrzeit"], known(Field::Start, 0)),
     (
         &["periodlength", "lengthseconds", "durationseconds", "sekunden", "seconds"],
         counting(Field::Duration, 0, Unit::Seconds),
     ),
-    (
-        &["duration", "dauer", "length", "zeit", "time", "tracked", "aufwand", "arbeitszeit", "timespent"],
-        known(Field::Duration, 1),
-    ),
+    (&["duration", "dauer", "length", "tracked", "aufwand", "arbeitszeit", "timespent"], known(Field::Duration, 1)),
     (
         &["hours", "stunden", "durationh", "durationhours", "durationdecimal", "dauerh", "dauerstd", "dauerinstunden"],
         counting(Field::Duration, 2, Unit::Hours),

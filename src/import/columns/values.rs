@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
     fn import_row(&mut self) -> Option<ImportRow> {
         let (worklog_id, from_id) = self.id();
         let external_id = self.text(Field::ExternalId).or(from_id);
-        let person = self.text(Field::Person);
+        let person = self.person();
         let when = self.when();
         let length = self.length();
         let activity = self.text(Field::Activity);
@@ -74,9 +74,7 @@ impl<'a> Reader<'a> {
 
     /// The first column of a field that is filled, and its cell. One without a value is a problem, and no cell.
     fn cell(&mut self, field: Field) -> Option<(&'a Column, &'a Cell)> {
-        let row = self.row;
-        let filled = |column: &'a Column| Some((column, row.cell(column.number).filter(|cell| !is_blank(cell))?));
-        let (column, cell) = self.layout.of(field).find_map(filled)?;
+        let (column, cell) = self.filled(field).next()?;
         self.places.set(field, column.number);
         match cell {
             Cell::NoValue => {
@@ -103,6 +101,16 @@ impl<'a> Reader<'a> {
         self.cell(field).map(|(_, cell)| shown(cell))
     }
 
+    fn person(&mut self) -> Option<String> {
+        if let Some(person) = self.text(Field::Person) {
+            return Some(person);
+        }
+        let (first, last) = (self.text(Field::FirstName), self.text(Field::LastName));
+        let column = self.places.of(Field::FirstName).or(self.places.of(Field::LastName))?;
+        self.places.set(Field::Person, column);
+        Some([first, last].into_iter().flatten().collect::<Vec<_>>().join(" "))
+    }
+
     /// An id of ours, or anybody else's.
     fn id(&mut self) -> (Option<uuid::Uuid>, Option<String>) {
         let Some(text) = self.text(Field::Id) else { return (None, None) };
@@ -116,7 +124,8 @@ impl<'a> Reader<'a> {
     fn when(&mut self) -> Option<Written> {
         let before = self.problems.len();
         if let Some((column, cell)) = self.cell(Field::TimeStamp) {
-            return self.moment(column, cell);
+            let when = self.moment(column, cell)?;
+            return self.same_day(when).then_some(when);
         }
         let date = match self.cell(Field::Date) {
             Some((column, cell)) => self.moment(column, cell),
@@ -140,6 +149,33 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A date beside the time stamp is of that day: who changed one of them alone means something.
+    fn same_day(&mut self, when: Written) -> bool {
+        const DAY: i64 = 86_400_000_000;
+        let Some((column, cell)) = self.filled(Field::Date).next() else { return true };
+        match read_moment(column, cell) {
+            Ok(date) if date.wall.0.div_euclid(DAY) != when.wall.0.div_euclid(DAY) => {
+                let reason = "the date is not that of the time stamp";
+                self.problem(
+                    column,
+                    &shown(cell),
+                    code::DATE_UNREADABLE,
+                    reason,
+                    "change both, or leave one column out",
+                );
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// The columns of a field that are filled, the best first.
+    fn filled(&self, field: Field) -> impl Iterator<Item = (&'a Column, &'a Cell)> + use<'a> {
+        let (row, layout) = (self.row, self.layout);
+        let cell = |column: &Column| row.cell(column.number).filter(|cell| !is_blank(cell));
+        layout.of(field).filter_map(move |column| Some((column, cell(column)?)))
+    }
+
     fn missing(&self, fields: &[Field], code: &str, reason: &str) -> Problem {
         let column = fields.iter().find_map(|field| self.layout.of(*field).next()).map(|column| column.number);
         Problem::of_row(self.row.number, code, reason, Some("fill the cell, or delete the row".to_owned()))
@@ -147,13 +183,7 @@ impl<'a> Reader<'a> {
     }
 
     fn moment(&mut self, column: &Column, cell: &Cell) -> Option<Written> {
-        let read = match cell {
-            Cell::Serial(days, SerialKind::Date) => dates::of_serial(*days, false),
-            Cell::Serial(days, SerialKind::Date1904) => dates::of_serial(*days, true),
-            Cell::IsoDate(text) => dates::moment(text, &dates::Patterns::default()),
-            cell => dates::moment(&shown(cell), &column.way.patterns),
-        };
-        read.map_err(|fault| self.date_fault(column, cell, &fault)).ok()
+        read_moment(column, cell).map_err(|fault| self.date_fault(column, cell, &fault)).ok()
     }
 
     fn start(&mut self, column: &Column, cell: &Cell) -> Option<Time> {
@@ -190,16 +220,28 @@ impl<'a> Reader<'a> {
             }
             return None;
         };
-        self.seconds(column, cell)
+        let seconds = self.seconds(column, cell)?;
+        self.same_length(seconds).then_some(seconds)
+    }
+
+    /// Lengths beside it are about the same: who changed one of them alone means something, and hours and minutes may be
+    /// parts of one length.
+    fn same_length(&mut self, seconds: i64) -> bool {
+        const ROUNDED: i64 = 60;
+        for (column, cell) in self.filled(Field::Duration).skip(1) {
+            let other = read_length(column, cell).unwrap_or(seconds);
+            if other.abs_diff(seconds) > ROUNDED.unsigned_abs() {
+                let reason = "the lengths of the row differ";
+                let suggestion = "change both, or map one column to \"ignore\"";
+                self.problem(column, &shown(cell), code::DURATION_UNREADABLE, reason, suggestion);
+                return false;
+            }
+        }
+        true
     }
 
     fn seconds(&mut self, column: &Column, cell: &Cell) -> Option<i64> {
-        let read = match cell {
-            Cell::Number(number) => durations::from_number(*number, column.way.grammar.unit),
-            Cell::Serial(days, _) => durations::from_days(*days),
-            cell => durations::parse(&shown(cell), &column.way.grammar),
-        };
-        match read {
+        match read_length(column, cell) {
             Ok(seconds) => Some(seconds),
             Err(fault) => {
                 let value = shown(cell);
@@ -245,6 +287,23 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+}
+
+fn read_moment(column: &Column, cell: &Cell) -> Result<Written, dates::Fault> {
+    match cell {
+        Cell::Serial(days, SerialKind::Date) => dates::of_serial(*days, false),
+        Cell::Serial(days, SerialKind::Date1904) => dates::of_serial(*days, true),
+        Cell::IsoDate(text) => dates::moment(text, &dates::Patterns::default()),
+        cell => dates::moment(&shown(cell), &column.way.patterns),
+    }
+}
+
+fn read_length(column: &Column, cell: &Cell) -> Result<i64, durations::Fault> {
+    match cell {
+        Cell::Number(number) => durations::from_number(*number, column.way.grammar.unit),
+        Cell::Serial(days, _) => durations::from_days(*days),
+        cell => durations::parse(&shown(cell), &column.way.grammar),
     }
 }
 
