@@ -66,7 +66,6 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"\x1F\x8B", "a gzip archive"),
     (b"7z\xBC\xAF\x27\x1C", "a 7-Zip archive"),
     (b"Rar!", "a RAR archive"),
-    (b"MZ", "a program"),
     (b"\x7FELF", "a program"),
     (b"SQLite format 3\0", "an SQLite database"),
     (b"{", "a JSON file"),

@@ -81,7 +81,7 @@ pub struct Rows {
 impl Rows {
     /// Starts a child on the file, and waits until it says what it reads.
     pub fn open(program: &Program, file: File, request: &Request) -> Result<Rows, Failure> {
-        let argument = serde_json::to_string(request).map_err(io::Error::from)?;
+        let argument = serde_json::to_string(&fitting(request)).map_err(io::Error::from)?;
         let mut command = Command::new(&program.0);
         command.arg(child::COMMAND).arg(argument).env_clear();
         // Memory counts from the moment it is written to, so that the limit is of what is used.
@@ -202,6 +202,16 @@ impl Rows {
         }
         FileProblem::format("the file is damaged in a way that ends its reader", ANEW).into()
     }
+}
+
+/// The request as an argument can hold it, whatever a file is called: the extension is all that is asked of its name.
+fn fitting(request: &Request) -> Request {
+    const LETTERS: usize = 1_000;
+    let file_name = request.file_name.as_ref().and_then(|name| name.rsplit_once('.'));
+    let file_name = file_name.map(|(_, extension)| format!(".{}", extension.chars().take(20).collect::<String>()));
+    // A sheet's name has at most 31 letters in Excel; one that is cut is not found.
+    let sheet = request.sheet.as_ref().map(|name| name.chars().take(LETTERS).collect());
+    Request { file_name, sheet, limits: request.limits.clone() }
 }
 
 /// Sentences of a child that keeps to its part are short.

@@ -97,6 +97,22 @@ fn a_child_that_talks_nonsense_or_just_ends_is_a_problem_of_the_file() {
 }
 
 #[test]
+fn names_of_any_length_are_no_trouble() {
+    let book = Book::of_rows(&texts(&[&["a"]])).zipped();
+    let long = "ä\0\"".repeat(100_000);
+    assert_eq!(rows(&format!("{long}.xlsx"), &book).expect("rows").len(), 1);
+    let problem = rows(&format!("x.{long}"), &book).expect_err("no extension of ours");
+    assert!(problem.reason.len() < 200, "{problem:?}");
+    let mut file = tempfile::tempfile().expect("a file");
+    std::io::Write::write_all(&mut file, &book).expect("written");
+    let request = Request { sheet: Some(long), ..Request::default() };
+    match Rows::open(&super::program(), file, &request) {
+        Err(Failure::Problem(problem)) => assert!(problem.reason.contains("no sheet"), "{problem:?}"),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+}
+
+#[test]
 fn a_reader_that_leaves_ends_the_child() {
     let many: Vec<[&str; 2]> = vec![["some text", "and more"]; 50_000];
     let many: Vec<&[&str]> = many.iter().map(|row| &row[..]).collect();

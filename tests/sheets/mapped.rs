@@ -78,6 +78,21 @@ fn headers_below_titles_in_german_and_of_others() {
 }
 
 #[test]
+fn work_items_and_what_is_billed_in_their_forms() {
+    for (item, billable, expected) in [
+        ("12", "0:30", "12 1800"),
+        ("12.0", "no", "12 0"),
+        ("#12", "yes", "12 3600"),
+        ("AB#12", "Nein", "12 0"),
+        ("https://tfs/tfs/C/p/_workitems/edit/12/", "0", "12 0"),
+        ("", "", "- -"),
+    ] {
+        let text = format!("UserName,Date,Duration,WorkItem,Billable\nann,2024-05-29,1,{item},{billable}\n");
+        check("a.csv", text, "{}", &[&format!("ann 2024-05-29T00:00:00 3600 - - {expected}")]);
+    }
+}
+
+#[test]
 fn a_mapping_says_what_names_do_not() {
     let text = "Wer,Wann,Wieviel,Datum\nann,03.04.2024 9:30,90,x\n";
     let profile = r#"{"columns": {"Wer": "person", "Wann": "timeStamp", "C": {"field": "duration", "unit": "minutes"},

@@ -59,6 +59,9 @@ fn the_template_is_an_import_without_rows() {
     ];
     assert_eq!(fields, all);
     assert_eq!(rows(template::FILE_NAME, &book).expect("rows").len(), 1);
+    let described = serde_json::to_value(layout.described()).expect("JSON");
+    let duration = serde_json::json!({"column": "D", "header": "Duration", "field": "duration", "unit": "hours"});
+    assert_eq!(described[3], duration);
 }
 
 #[test]

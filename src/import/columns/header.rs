@@ -2,6 +2,8 @@
 //!
 //! In: the first rows of a file, and a profile. Out: a [`Layout`], or the problem of the file.
 
+use serde::Serialize;
+
 use super::{Field, names};
 use crate::import::dates;
 use crate::import::durations;
@@ -25,6 +27,19 @@ pub struct Column {
     pub way: Way,
 }
 
+/// A column as it is understood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Described {
+    /// Its letter.
+    pub column: String,
+    pub header: String,
+    pub field: Field,
+    /// What its plain numbers count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<durations::Unit>,
+}
+
 /// What each column is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
@@ -42,6 +57,19 @@ impl Layout {
     /// The columns of a field, the best first.
     pub fn of(&self, field: Field) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(move |column| column.field == field)
+    }
+
+    /// What each column is taken for, in the file's order: for whoever is to agree.
+    pub fn described(&self) -> Vec<Described> {
+        let described = |column: &Column| Described {
+            column: column_name(column.number),
+            header: column.name.clone(),
+            field: column.field,
+            unit: (matches!(column.field, Field::Duration | Field::Billable)).then_some(column.way.grammar.unit),
+        };
+        let mut columns: Vec<&Column> = self.columns.iter().collect();
+        columns.sort_by_key(|column| column.number);
+        columns.into_iter().map(described).collect()
     }
 
     fn has(&self, field: Field) -> bool {

@@ -10,7 +10,7 @@ mod values;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::header::{Column, Layout};
+pub use self::header::{Column, Described, Layout};
 use super::dates;
 use super::problem::{Places, Problem};
 use super::profile::Profile;

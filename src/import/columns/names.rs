@@ -25,6 +25,9 @@ const fn counting(field: Field, rank: u8, unit: Unit) -> Known {
     Known { field, rank, unit: Some(unit) }
 }
 
+/// The rank of a column that may say yes or no.
+pub const FLAG: u8 = 3;
+
 /// Names as small letters and digits. A name of several fields stands once, for the one that it means in such files.
 const NAMES: &[(&[&str], Known)] = &[
     (&["externalid", "externekennung", "externeid"], known(Field::ExternalId, 0)),
@@ -82,7 +85,7 @@ const NAMES: &[(&[&str], Known)] = &[
     ),
     (&["billableduration", "billablelength", "abrechenbaredauer", "abrechenbarezeit"], known(Field::Billable, 1)),
     (&["billablehours", "abrechenbarestunden"], counting(Field::Billable, 2, Unit::Hours)),
-    (&["billable", "abrechenbar", "isbillable"], known(Field::Billable, 3)),
+    (&["billable", "abrechenbar", "isbillable"], known(Field::Billable, FLAG)),
     (&["budget"], known(Field::Budget, 0)),
     // Known, and of no use: one organisation, and what reports of our own add.
     (&["organization", "organisation", "problem", "problems"], known(Field::Ignore, 0)),

@@ -5,7 +5,7 @@
 
 use jiff::civil::Time;
 
-use super::{Column, Field, ImportRow, Layout, Mapped, dates};
+use super::{Column, Field, ImportRow, Layout, Mapped, dates, names};
 use crate::domain::wall::Written;
 use crate::import::durations;
 use crate::import::problem::{Places, Problem, code};
@@ -263,6 +263,13 @@ impl<'a> Reader<'a> {
             },
             _ => None,
         };
+        // In a column of that name alone; `BillableDuration` says what it counts.
+        let flag = self.layout.header_row.is_some() && column.rank == names::FLAG;
+        if flag && all.is_none() && shown(cell) == "1" {
+            let reason = "is this one hour, or a yes?";
+            self.problem(column, "1", code::DURATION_UNREADABLE, reason, "write 1:00 or yes");
+            return None;
+        }
         match all {
             Some(true) => length,
             Some(false) => Some(0),
@@ -278,6 +285,8 @@ impl<'a> Reader<'a> {
             .rsplit_once("/_workitems/edit/")
             .map_or(text.as_str(), |(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
         let number = number.rsplit_once('#').map_or(number, |(_, number)| number).trim();
+        // Programs that know no empty integers write 12.0.
+        let number = number.strip_suffix(".0").unwrap_or(number);
         let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         match number.parse::<i32>() {
             Ok(id) if plain && id > 0 => Some(id.into()),
