@@ -159,6 +159,27 @@ fn cells_with_formats_of_dates_and_clocks() {
 }
 
 #[test]
+fn a_column_that_no_name_tells_is_guessed_but_not_taken() {
+    let text = "Wer,Wann,Wieviel\nann@example.org,2024-05-29,1:30\nbob@example.org,2024-05-30,2:15\n";
+    let (good, bad) = mapped("a.csv", text.as_bytes(), &Profile::default());
+    assert_eq!((good.len(), bad.len(), bad[0].code.as_str()), (0, 1, "HeaderMissing"));
+    let suggestion = bad[0].suggestion.as_deref().expect("a suggestion");
+    for part in ["\"Wer\" looks like \"person\"", "\"Wann\" looks like \"date\"", "\"Wieviel\" looks like \"duration\""]
+    {
+        assert!(suggestion.contains(part), "{suggestion}");
+    }
+}
+
+#[test]
+fn dates_of_the_other_epoch() {
+    let header = texts(&[&["UserName", "Date", "Start", "Duration"]]);
+    let row = r#"<row r="2"><c r="A2" t="str"><v>ann</v></c><c r="B2" s="1"><v>43979</v></c><c r="C2" s="2"><v>0.375</v></c><c r="D2" s="3"><v>0.0625</v></c></row>"#;
+    let epoch = r#"<workbook xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><workbookPr date1904="1"/><sheets><sheet name="S" sheetId="1" r:id="rId1"/></sheets></workbook>"#;
+    let book = Book::of_rows(&format!("{header}{row}")).with("xl/workbook.xml", epoch);
+    check("a.xlsx", book.zipped(), "{}", &["ann 2024-05-29T09:00:00 5400 - - - -"]);
+}
+
+#[test]
 fn workbooks_of_excel_97() {
     let texts = [(0, 0, "UserName"), (0, 1, "Date"), (0, 2, "Duration"), (0, 3, "WorkItem"), (1, 0, "ann")];
     let numbers = [(1, 1, 1, 45_441.375), (1, 2, 2, 1.0625), (1, 3, 0, 12.0)];

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::guess::guess;
 use super::{Field, names};
 use crate::import::dates;
 use crate::import::durations;
@@ -89,8 +90,11 @@ impl Layout {
         }
         let best = rows.iter().enumerate().max_by_key(|(n, row)| (names_known(row, profile), std::cmp::Reverse(*n)));
         match best {
-            Some((n, row)) if names_known(row, profile) >= 2 => Ok((Layout::of_header(row, profile)?, n + 1)),
-            _ => Err(no_header(rows.first())),
+            Some((n, row)) if names_known(row, profile) >= 2 => {
+                let layout = Layout::of_header(row, profile);
+                Ok((layout.map_err(|problem| with_guesses(problem, row, &rows[n + 1..]))?, n + 1))
+            }
+            _ => Err(no_header(rows)),
         }
     }
 
@@ -99,7 +103,10 @@ impl Layout {
             return Ok((Layout::of_contract(profile)?, 0));
         }
         match rows.iter().position(|row| row.number == wanted) {
-            Some(n) => Ok((Layout::of_header(&rows[n], profile)?, n + 1)),
+            Some(n) => {
+                let layout = Layout::of_header(&rows[n], profile);
+                Ok((layout.map_err(|problem| with_guesses(problem, &rows[n], &rows[n + 1..]))?, n + 1))
+            }
             None => {
                 let reason = format!("row {wanted}, the header by the mapping, is empty or too far down");
                 Err(Problem::of_file(code::HEADER_MISSING, reason, "name the row of the header"))
@@ -297,12 +304,30 @@ fn looks_like_data(row: &Row, profile: &Profile) -> bool {
     moment && length
 }
 
-fn no_header(first: Option<&Row>) -> Problem {
+fn no_header(rows: &[Row]) -> Problem {
     const SUGGESTION: &str = "the first row names the columns: UserName, TimeStamp (or Date and Start), Duration, ActivityType, Comment, WorkItem";
-    let Some(first) = first else {
+    let Some(first) = rows.first() else {
         return Problem::of_file(code::HEADER_MISSING, "the sheet is empty", SUGGESTION);
     };
     let shown = headers(first).take(8).map(|(_, name)| name).collect::<Vec<_>>().join(", ");
     let problem = Problem::of_file(code::HEADER_MISSING, "no row names the columns of work logs", SUGGESTION);
-    Problem { row: Some(first.number), ..problem }.with_value(shown)
+    let problem = Problem { row: Some(first.number), ..problem }.with_value(shown);
+    with_guesses(problem, first, &rows[1..])
+}
+
+/// With what the unnamed columns look like, by what stands in them.
+fn with_guesses(mut problem: Problem, header: &Row, rows: &[Row]) -> Problem {
+    if problem.code != code::HEADER_MISSING {
+        return problem;
+    }
+    let unnamed = headers(header).filter(|(_, name)| names::known_as(name).is_none());
+    let guesses = unnamed.filter_map(|(number, name)| {
+        let field = guess(rows, number)?;
+        Some(format!("{} looks like {:?}", quoted(name), field.name()))
+    });
+    let guesses = guesses.take(5).collect::<Vec<_>>().join(", ");
+    if let (Some(suggestion), false) = (&mut problem.suggestion, guesses.is_empty()) {
+        suggestion.push_str(&format!("; by its contents {guesses}"));
+    }
+    problem
 }

@@ -4,6 +4,7 @@
 //! an [`ImportRow`], or everything that is wrong with it. The header is looked for in the first rows; a file without one
 //! has the contract's columns A to G (§6.7). Who is meant, and whether it may be written, is told later.
 
+mod guess;
 mod header;
 mod names;
 mod values;
