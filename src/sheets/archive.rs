@@ -271,8 +271,8 @@ fn repeats<R: Read + Seek>(zip: &mut ZipArchive<R>, limits: &Limits) -> Result<(
             Event::Eof => break,
             _ => {}
         }
-        if spread.cells > limits.cells {
-            let reason = format!("the sheet has more than {} cells", limits.cells);
+        if spread.cells > limits.held_cells {
+            let reason = format!("the sheet has more than {} cells", limits.held_cells);
             return Err(FileProblem::too_large(reason, "delete rows and columns that hold nothing, or split the file"));
         }
     }

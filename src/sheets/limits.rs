@@ -25,6 +25,8 @@ pub struct Limits {
     pub rows: u32,
     /// Cells, the empty ones that a file bothers to write among them.
     pub cells: u64,
+    /// The same of a file that is held whole.
+    pub held_cells: u64,
     pub columns: u16,
     /// UTF-16 units of a cell, Excel's own bound.
     pub text_units: usize,
@@ -57,6 +59,7 @@ impl Default for Limits {
             parts: 2_000,
             rows: 200_000,
             cells: 5_000_000,
+            held_cells: 1_000_000,
             columns: 256,
             text_units: 32_767,
             row_bytes: 1_048_576,

@@ -94,6 +94,16 @@ pub fn column_name(column: u16) -> String {
     letters.iter().rev().collect()
 }
 
+/// The column of a name, up to `XFD`.
+pub fn column_number(name: &str) -> Option<u16> {
+    if name.is_empty() || name.len() > 3 || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return None;
+    }
+    let letters = name.bytes().map(|byte| u32::from(byte.to_ascii_uppercase() - b'A') + 1);
+    let number = letters.fold(0, |sum, letter| sum * 26 + letter) - 1;
+    u16::try_from(number).ok().filter(|number| *number < 16_384)
+}
+
 /// What is read, said before the first row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sheet {
@@ -215,12 +225,15 @@ fn unreadable(error: io::Error) -> FileProblem {
 
 #[cfg(test)]
 mod tests {
-    use super::column_name;
+    use super::{column_name, column_number};
 
     #[test]
     fn columns_have_the_names_of_spreadsheets() {
         for (column, name) in [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA"), (16_383, "XFD")] {
-            assert_eq!(column_name(column), name);
+            assert_eq!((column_name(column).as_str(), column_number(name)), (name, Some(column)));
+        }
+        for name in ["", "1", "A1", "XFE", "ZZZ", "AAAA", "ä", "A "] {
+            assert_eq!(column_number(name), None, "{name:?}");
         }
     }
 }

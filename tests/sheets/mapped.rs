@@ -186,6 +186,17 @@ fn workbooks_of_excel_97() {
     check("a.xls", excel_97(&texts, &numbers), "{}", &["ann 2024-05-29T09:00:00 91800 - - 12 -"]);
 }
 
+/// A date whose format got lost may be anything, unless a pattern says what.
+#[test]
+fn numbers_are_no_dates() {
+    let header = texts(&[&["UserName", "Date", "Duration"]]);
+    let rows = format!(r#"{header}<row r="2"><c r="B2"><v>20240529</v></c><c r="C2"><v>1</v></c></row>"#);
+    let book = Book::of_rows(&rows).zipped();
+    let (_, bad) = mapped("a.xlsx", &book, &Profile::default());
+    assert!(bad.len() == 1 && bad[0].reason.contains("not formatted as a date"), "{bad:?}");
+    check("a.xlsx", &book, r#"{"dateFormat": "yyyyMMdd"}"#, &["- 2024-05-29T00:00:00 3600 - - - -"]);
+}
+
 #[test]
 fn all_that_is_wrong_with_a_row_is_said_at_once() {
     let text = "UserName,Date,Duration,WorkItem\nann,2024-05-29,1,5\nann,soon,long,none\nbob,2024-05-30,2,6\n";

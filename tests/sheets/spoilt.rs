@@ -57,7 +57,7 @@ fn check(files: Vec<Spoilt>) -> usize {
 
 /// Bounds that a test reaches without making gigabytes.
 fn small() -> Limits {
-    Limits { rows: 1_000, cells: 20_000, ..Limits::default() }
+    Limits { rows: 1_000, cells: 20_000, held_cells: 20_000, ..Limits::default() }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::import::durations;
 use crate::import::problem::{Problem, code, quoted};
 use crate::import::profile::{Profile, Rule, Way};
 use crate::import::report;
-use crate::sheets::{Cell, Row, column_name};
+use crate::sheets::{Cell, Row, column_name, column_number};
 
 /// Rows in which a header is looked for: titles and notes stand above.
 pub(super) const LOOKED_AT: usize = 20;
@@ -126,8 +126,7 @@ impl Layout {
             Field::Billable,
         ];
         let mut layout = Layout { header_row: None, columns: Vec::new(), ignored: Vec::new(), problems: None };
-        let letters = |number: u16| profile.columns.get(&column_name(number));
-        let by_profile = (0..256).filter_map(|number| Some((number, letters(number)?)));
+        let by_profile = profile.columns.iter().filter_map(|(name, rule)| Some((column_number(name.trim())?, rule)));
         let mut named: Vec<(u16, Option<&Rule>, Field)> =
             by_profile.map(|(number, rule)| (number, Some(rule), rule.field())).collect();
         for (number, field) in (0..).zip(ORDER) {
@@ -248,12 +247,22 @@ fn chosen<'a>(
     row: u32,
     profile: &'a Profile,
 ) -> Result<Vec<(u16, &'a str, &'a Rule)>, Problem> {
-    let mut chosen = Vec::new();
+    let mut chosen: Vec<(u16, &'a str, &'a Rule)> = Vec::new();
     for (name, rule) in &profile.columns {
         let by_name = headers.iter().find(|(_, header)| header.eq_ignore_ascii_case(name.trim()));
-        let by_letter = || headers.iter().find(|(number, _)| column_name(*number).eq_ignore_ascii_case(name.trim()));
-        match by_name.or_else(by_letter) {
-            Some((number, header)) => chosen.push((*number, *header, rule)),
+        // A column may have no header at all.
+        let by_letter = || {
+            let number = column_number(name.trim())?;
+            Some(headers.iter().find(|(at, _)| *at == number).copied().unwrap_or((number, "")))
+        };
+        match by_name.copied().or_else(by_letter) {
+            Some((number, _)) if chosen.iter().any(|(taken, ..)| *taken == number) => {
+                let reason = format!("the mapping names column {} twice", column_name(number));
+                let suggestion = Some("by its header or by its letter: leave one out".to_owned());
+                let problem = Problem::of_row(row, code::COLUMN_UNKNOWN, reason, suggestion).with_value(name);
+                return Err(problem.in_column(Some(number)));
+            }
+            Some((number, header)) => chosen.push((number, header, rule)),
             None if rule.field() == Field::Ignore => {}
             None => {
                 let shown = headers.iter().take(12).map(|(_, header)| quoted(header)).collect::<Vec<_>>().join(", ");

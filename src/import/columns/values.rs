@@ -304,6 +304,8 @@ fn read_moment(column: &Column, cell: &Cell) -> Result<Written, dates::Fault> {
         Cell::Serial(days, SerialKind::Date) => dates::of_serial(*days, false),
         Cell::Serial(days, SerialKind::Date1904) => dates::of_serial(*days, true),
         Cell::IsoDate(text) => dates::moment(text, &dates::Patterns::default()),
+        // 45441 may be a day, 20240529 another: a pattern tells, or the cell's format.
+        Cell::Number(_) if column.way.patterns.date.is_none() => Err(dates::Fault::unformatted()),
         cell => dates::moment(&shown(cell), &column.way.patterns),
     }
 }

@@ -39,6 +39,16 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// A number where a date should be.
+    pub fn unformatted() -> Fault {
+        Fault::new(
+            "the cell holds a number that is not formatted as a date",
+            "format it as a date, or write 2024-05-29",
+        )
+    }
+}
+
 type Read<T> = Result<T, Fault>;
 
 /// A moment of a text. A date alone is its midnight.
