@@ -21,7 +21,12 @@ const fn column(name: &'static str, format: Option<&'static str>, width: f64, ho
 
 /// The columns, in the order of the sheet.
 const COLUMNS: &[Column] = &[
-    column("UserName", Some("@"), 28.0, "Whose time it is: unique name, mail address or name. Empty: whoever imports."),
+    column(
+        "UserName",
+        Some("@"),
+        28.0,
+        "Whose time it is: unique name, mail address or name. Empty in every row: whoever imports.",
+    ),
     column("Date", Some("yyyy-mm-dd"), 12.0, "The day. Needed."),
     column("Start", Some("hh:mm"), 9.0, "When the work began. Empty: 00:00."),
     column("Duration", Some("[h]:mm"), 10.0, "How long it took: 1:30. Needed."),

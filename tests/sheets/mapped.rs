@@ -116,16 +116,16 @@ fn cells_with_formats_of_dates_and_clocks() {
     // Styles: 1 a date, 2 h:mm, 3 [h]:mm:ss.
     let header = texts(&[&["UserName", "Date", "Start", "Duration"]]);
     let rows = r#"<row r="2"><c r="A2" t="str"><v>ann</v></c><c r="B2" s="1"><v>45441</v></c><c r="C2" s="2"><v>0.395833333333333</v></c><c r="D2" s="3"><v>1.0625</v></c></row>
-                  <row r="3"><c r="B3" s="1"><v>45441.5</v></c><c r="D3" s="2"><v>0.0625</v></c></row>
-                  <row r="4"><c r="B4" t="d"><v>2024-02-29T08:00:00</v></c><c r="D4"><f>1+0.1</f><v>1.1</v></c></row>"#;
+                  <row r="3"><c r="A3" t="str"><v>ann</v></c><c r="B3" s="1"><v>45441.5</v></c><c r="D3" s="2"><v>0.0625</v></c></row>
+                  <row r="4"><c r="A4" t="str"><v>ann</v></c><c r="B4" t="d"><v>2024-02-29T08:00:00</v></c><c r="D4"><f>1+0.1</f><v>1.1</v></c></row>"#;
     check(
         "a.xlsx",
         Book::of_rows(&format!("{header}{rows}")).zipped(),
         "{}",
         &[
             "ann 2024-05-29T09:30:00 91800 - - - -",
-            "- 2024-05-29T12:00:00 5400 - - - -",
-            "- 2024-02-29T08:00:00 3960 - - - -",
+            "ann 2024-05-29T12:00:00 5400 - - - -",
+            "ann 2024-02-29T08:00:00 3960 - - - -",
         ],
     );
     let cell = |kind: &str, text: &str| format!(r#"<table:table-cell office:value-type="{kind}" {text}/>"#);

@@ -89,7 +89,7 @@ fn a_report_has_the_rows_and_what_is_wrong_with_them() {
 fn a_report_keeps_the_values_of_cells() {
     let header = super::book::texts(&[&["UserName", "TimeStamp", "Duration", "Comment", "Billable"]]);
     let rows = r#"<row r="2"><c r="A2" t="str"><v>ann</v></c><c r="B2" s="1"><v>45441.25</v></c><c r="C2" s="3"><v>1.5</v></c><c r="D2"><v>7</v></c><c r="E2" t="b"><v>1</v></c></row>
-                  <row r="3"><c r="B3" s="1"><v>45441</v></c><c r="C3"><f>1</f></c></row>"#;
+                  <row r="3"><c r="A3" t="str"><v>ann</v></c><c r="B3" s="1"><v>45441</v></c><c r="C3"><f>1</f></c></row>"#;
     let book = super::book::Book::of_rows(&format!("{header}{rows}")).zipped();
     let (before, _) = mapped("a.xlsx", &book, &Profile::default());
     let (file, cells) = reported("a.xlsx", &book);
@@ -137,5 +137,25 @@ fn our_own_export_comes_in_again() {
                 assert_eq!(row.activity.is_some(), log["ActivityTypeId"].is_string());
             }
         }
+    }
+}
+
+/// Comments come back letter by letter, as far as the format can hold them.
+#[test]
+fn texts_come_back_as_they_were() {
+    for comment in
+        ["a\nb", "a\r\nb", " talk ", "\ttab", "_x000D_", "a_x0041_b", "<&>\"'", "\u{1F600} ä", "\u{1}", "=1+1"]
+    {
+        let mut book = rust_xlsxwriter::Workbook::new();
+        let sheet = book.add_worksheet_with_constant_memory().expect("a sheet");
+        for (column, text) in (0..).zip(["Date", "Duration", "Comment"]) {
+            sheet.write_string(0, column, text).expect("written");
+        }
+        for (column, text) in (0..).zip(["2024-05-29", "1", comment]) {
+            sheet.write_string(1, column, text).expect("written");
+        }
+        let (good, bad) = mapped("a.xlsx", &book.save_to_buffer().expect("a workbook"), &Profile::default());
+        assert_eq!(bad, vec![], "{comment:?}");
+        assert_eq!(good[0].comment.as_deref(), Some(comment));
     }
 }

@@ -258,6 +258,12 @@ fn headers_and_cells() {
             "DurationUnreadable D2",
             "no length",
         ),
+        spoilt(
+            "a.csv",
+            csv("UserName,Date,Hours|ann,2024-05-29,1|,2024-05-30,1"),
+            "PersonUnknown A3",
+            "names no person",
+        ),
         spoilt("a.csv", csv("Date,Hours,Billable|2024-05-29,1,1"), "DurationUnreadable C2", "or a yes"),
         spoilt(
             "a.csv",
@@ -267,7 +273,7 @@ fn headers_and_cells() {
         ),
         spoilt("a.csv", csv("TimeStamp,Date,Hours|2024-05-29,2024-05-30,1"), "DateUnreadable B2", "not that of"),
     ];
-    assert_eq!(check(files), 24);
+    assert_eq!(check(files), 25);
 }
 
 /// What a sheet claims of itself is not asked for anything.

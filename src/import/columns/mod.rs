@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::header::{Column, Described, Layout};
 use super::dates;
-use super::problem::{Places, Problem};
+use super::problem::{Places, Problem, code};
 use super::profile::Profile;
 use crate::domain::wall::Written;
 use crate::sheets::{Failure, Row};
@@ -127,6 +127,8 @@ pub struct Mapping<I> {
     rest: I,
     day_first: Option<Problem>,
     widest: u16,
+    /// Whether a row has named a person.
+    named: bool,
 }
 
 /// Finds the header, and maps what follows it.
@@ -144,7 +146,7 @@ where
     let (layout, skipped) = Layout::find(&first, profile).map_err(Stop::Problem)?;
     let widest = first.iter().map(last_column).max().unwrap_or_default();
     first.drain(..skipped);
-    Ok(Mapping { layout, first: first.into_iter(), rest: rows, day_first: None, widest })
+    Ok(Mapping { layout, first: first.into_iter(), rest: rows, day_first: None, widest, named: false })
 }
 
 fn last_column(row: &Row) -> u16 {
@@ -190,8 +192,26 @@ where
                 if self.day_first.is_none() {
                     self.day_first = read.day_first;
                 }
-                return Some(Ok(read.mapped));
+                return Some(Ok(self.with_person(read.mapped)));
             }
         }
+    }
+}
+
+impl<I> Mapping<I> {
+    /// A file that names no person is its sender's. In one that does, a row without a name is nobody's: the cell may mean
+    /// "as above".
+    fn with_person(&mut self, mapped: Mapped) -> Mapped {
+        let Mapped::Row(row) = mapped else { return mapped };
+        self.named |= row.person.is_some();
+        if row.person.is_some() || !self.named {
+            return Mapped::Row(row);
+        }
+        let row_number = row.row_number;
+        let suggestion = Some("write the name in each row".to_owned());
+        let problem = Problem::of_row(row_number, code::PERSON_UNKNOWN, "the row names no person", suggestion);
+        let column = self.layout.of(Field::Person).chain(self.layout.of(Field::FirstName)).next();
+        let problem = problem.in_column(column.map(|column| column.number));
+        Mapped::Problems { row_number, problems: vec![problem] }
     }
 }

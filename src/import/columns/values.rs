@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         let when = self.when();
         let length = self.length();
         let activity = self.text(Field::Activity);
-        let comment = self.text(Field::Comment);
+        let comment = self.comment();
         let work_item = self.work_item();
         let billable = self.billable(length);
         let budget = self.text(Field::Budget);
@@ -99,6 +99,14 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self, field: Field) -> Option<String> {
         self.cell(field).map(|(_, cell)| shown(cell))
+    }
+
+    /// As it stands, blanks at its ends too: what we exported comes in as it was.
+    fn comment(&mut self) -> Option<String> {
+        self.cell(Field::Comment).map(|(_, cell)| match cell {
+            Cell::Text(text) => text.clone(),
+            cell => shown(cell),
+        })
     }
 
     fn person(&mut self) -> Option<String> {
