@@ -93,6 +93,16 @@ fn work_items_and_what_is_billed_in_their_forms() {
 }
 
 #[test]
+fn a_comment_mentions_an_item_where_no_column_names_one() {
+    let expected = ["ann 2024-05-29T00:00:00 3600 - AB#12 done 12 -"];
+    check("a.csv", "UserName,Date,Duration,Comment\nann,2024-05-29,1,AB#12 done\n", "{}", &expected);
+    let with_column = "UserName,Date,Duration,Comment,WorkItem\nann,2024-05-29,1,AB#12 done,\n";
+    check("a.csv", with_column, "{}", &["ann 2024-05-29T00:00:00 3600 - AB#12 done - -"]);
+    let links = "User,Date,Hours,Notes,External Reference URL\nann,2024-05-29,1,x,https://github.com/o/r/issues/5\n";
+    check("a.csv", links, "{}", &["ann 2024-05-29T00:00:00 3600 - x - -"]);
+}
+
+#[test]
 fn a_mapping_says_what_names_do_not() {
     let text = "Wer,Wann,Wieviel,Datum\nann,03.04.2024 9:30,90,x\n";
     let profile = r#"{"columns": {"Wer": "person", "Wann": "timeStamp", "C": {"field": "duration", "unit": "minutes"},

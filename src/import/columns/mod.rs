@@ -6,6 +6,7 @@
 
 mod guess;
 mod header;
+mod items;
 mod names;
 mod values;
 

@@ -28,6 +28,9 @@ const fn counting(field: Field, rank: u8, unit: Unit) -> Known {
 /// The rank of a column that may say yes or no.
 pub const FLAG: u8 = 3;
 
+/// The rank of a column of links, of which some are work items'.
+pub const LINK: u8 = 2;
+
 /// Names as small letters and digits. A name of several fields stands once, for the one that it means in such files.
 const NAMES: &[(&[&str], Known)] = &[
     (&["externalid", "externekennung", "externeid"], known(Field::ExternalId, 0)),
@@ -75,10 +78,11 @@ const NAMES: &[(&[&str], Known)] = &[
         known(Field::Activity, 0),
     ),
     (&["activitytypeid"], known(Field::Activity, 1)),
-    (&["comment", "kommentar", "bemerkung"], known(Field::Comment, 0)),
-    (&["description", "beschreibung", "notes", "note", "notizen"], known(Field::Comment, 1)),
+    (&["comment", "comments", "kommentar", "kommentare", "bemerkung", "bemerkungen"], known(Field::Comment, 0)),
+    (&["description", "beschreibung", "notes", "note", "notiz", "notizen"], known(Field::Comment, 1)),
     (&["workitem", "workitemid", "arbeitselement", "ticket", "vorgang"], known(Field::WorkItem, 0)),
-    (&["workitemsystemid", "taskid", "externalreferenceurl"], known(Field::WorkItem, 1)),
+    (&["workitemsystemid"], known(Field::WorkItem, 1)),
+    (&["externalreferenceurl"], known(Field::WorkItem, LINK)),
     (
         &["billableperiodlength", "billablelengthseconds", "billableseconds"],
         counting(Field::Billable, 0, Unit::Seconds),

@@ -5,7 +5,7 @@
 
 use jiff::civil::Time;
 
-use super::{Column, Field, ImportRow, Layout, Mapped, dates, names};
+use super::{Column, Field, ImportRow, Layout, Mapped, dates, items, names};
 use crate::domain::wall::Written;
 use crate::import::durations;
 use crate::import::problem::{Places, Problem, code};
@@ -53,7 +53,9 @@ impl<'a> Reader<'a> {
         let length = self.length();
         let activity = self.text(Field::Activity);
         let comment = self.comment();
-        let work_item = self.work_item();
+        // A log that was exported keeps its item if its column was left out.
+        let mentions = comment.as_deref().filter(|_| worklog_id.is_none());
+        let work_item = self.work_item(mentions);
         let billable = self.billable(length);
         let budget = self.text(Field::Budget);
         Some(ImportRow {
@@ -285,25 +287,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `123`, `#123`, `AB#123`, or the address of an item.
-    fn work_item(&mut self) -> Option<i64> {
+    /// The item of its column; in a file without one, what the comment mentions.
+    fn work_item(&mut self, comment: Option<&str>) -> Option<i64> {
+        if self.layout.of(Field::WorkItem).next().is_none() {
+            return comment.and_then(items::mentioned);
+        }
         let (column, cell) = self.cell(Field::WorkItem)?;
         let text = shown(cell);
-        let number = text
-            .rsplit_once("/_workitems/edit/")
-            .map_or(text.as_str(), |(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
-        let number = number.rsplit_once('#').map_or(number, |(_, number)| number).trim();
-        // Programs that know no empty integers write 12.0.
-        let number = number.strip_suffix(".0").unwrap_or(number);
-        let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        match number.parse::<i32>() {
-            Ok(id) if plain && id > 0 => Some(id.into()),
-            _ => {
-                let reason = "this is no number of a work item";
-                self.problem(column, &text, code::WORK_ITEM_UNKNOWN, reason, "write its number, such as 123");
-                None
-            }
+        let item = items::named(&text);
+        // Other trackers keep links of any kind in one column.
+        if item.is_none() && !(column.rank == names::LINK && items::is_other_address(&text)) {
+            let reason = "this is no number of a work item";
+            self.problem(column, &text, code::WORK_ITEM_UNKNOWN, reason, "write its number, such as 123");
         }
+        item
     }
 }
 
