@@ -11,7 +11,7 @@ use quick_xml::events::{BytesStart, Event};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::format::no_spreadsheet;
+use super::format::{Instead, no_spreadsheet};
 use super::limits::megabytes;
 use super::{FileProblem, Limits};
 
@@ -111,7 +111,7 @@ fn kind<R: Read + Seek>(zip: &mut ZipArchive<R>, parts: &[Part]) -> Result<Archi
         return Err(locked());
     }
     if has("xl/workbook.bin") {
-        return Err(no_spreadsheet("a binary workbook (.xlsb)"));
+        return Err(no_spreadsheet("a binary workbook (.xlsb)", Instead::SaveAs));
     }
     if has(WORKBOOK) {
         return Ok(Archive::Xlsx);
@@ -122,13 +122,15 @@ fn kind<R: Read + Seek>(zip: &mut ZipArchive<R>, parts: &[Part]) -> Result<Archi
         part.take(200).read_to_string(&mut kind).map_err(|error| damaged(error.into()))?;
         return match kind.trim() {
             "application/vnd.oasis.opendocument.spreadsheet" => Ok(Archive::Ods),
-            "application/vnd.oasis.opendocument.text" => Err(no_spreadsheet("an OpenDocument text")),
-            _ => Err(no_spreadsheet("an OpenDocument file, but no spreadsheet")),
+            "application/vnd.oasis.opendocument.text" => {
+                Err(no_spreadsheet("an OpenDocument text", Instead::SendAnother))
+            }
+            _ => Err(no_spreadsheet("an OpenDocument file, but no spreadsheet", Instead::SendAnother)),
         };
     }
     Err(match () {
-        () if under("word/") => no_spreadsheet("a Word document"),
-        () if under("ppt/") => no_spreadsheet("a PowerPoint presentation"),
+        () if under("word/") => no_spreadsheet("a Word document", Instead::SendAnother),
+        () if under("ppt/") => no_spreadsheet("a PowerPoint presentation", Instead::SendAnother),
         // A workbook's folder without its main part.
         () if under("xl/") => FileProblem::format("the workbook has no list of its sheets", "save it anew"),
         () => match parts.iter().find(|part| is_archive_or_sheet(&part.name)) {
@@ -137,7 +139,7 @@ fn kind<R: Read + Seek>(zip: &mut ZipArchive<R>, parts: &[Part]) -> Result<Archi
                 let reason = format!("the file is a zip archive that holds {inner}");
                 FileProblem::format(reason, "unpack it and send what is in it")
             }
-            None => no_spreadsheet("a zip archive without a spreadsheet in it"),
+            None => no_spreadsheet("a zip archive without a spreadsheet in it", Instead::SendAnother),
         },
     })
 }

@@ -5,7 +5,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::format::no_spreadsheet;
+use super::format::{Instead, no_spreadsheet};
 use super::{FileProblem, archive, unreadable};
 
 /// Streams by which a file is known.
@@ -36,7 +36,7 @@ pub(super) fn check<R: Read + Seek>(file: &mut R, head: &[u8]) -> Result<(), Fil
         return Err(archive::locked());
     }
     match STREAMS.iter().find(|(stream, _)| has(stream)) {
-        Some((_, what)) => Err(no_spreadsheet(what)),
+        Some((_, what)) => Err(no_spreadsheet(what, Instead::SendAnother)),
         None => Ok(()),
     }
 }

@@ -56,20 +56,29 @@ const ZIP: &[u8] = b"PK\x03\x04";
 const EMPTY_ZIP: &[u8] = b"PK\x05\x06";
 const COMPOUND: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
 
+/// What to do with a file of another kind.
+#[derive(Clone, Copy)]
+pub(super) enum Instead {
+    /// A spreadsheet program opens it.
+    SaveAs,
+    Unpack,
+    SendAnother,
+}
+
 /// Beginnings of files that people take for spreadsheets, or send by mistake.
-const OTHERS: &[(&[u8], &str)] = &[
-    (b"%PDF", "a PDF document"),
-    (b"{\\rtf", "a rich text document"),
-    (b"\x89PNG", "a picture (PNG)"),
-    (b"\xFF\xD8\xFF", "a picture (JPEG)"),
-    (b"GIF8", "a picture (GIF)"),
-    (b"\x1F\x8B", "a gzip archive"),
-    (b"7z\xBC\xAF\x27\x1C", "a 7-Zip archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\x7FELF", "a program"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"{", "a JSON file"),
-    (b"PAR1", "a Parquet file"),
+const OTHERS: &[(&[u8], &str, Instead)] = &[
+    (b"%PDF", "a PDF document", Instead::SendAnother),
+    (b"{\\rtf", "a rich text document", Instead::SendAnother),
+    (b"\x89PNG", "a picture (PNG)", Instead::SendAnother),
+    (b"\xFF\xD8\xFF", "a picture (JPEG)", Instead::SendAnother),
+    (b"GIF8", "a picture (GIF)", Instead::SendAnother),
+    (b"\x1F\x8B", "a gzip archive", Instead::Unpack),
+    (b"7z\xBC\xAF\x27\x1C", "a 7-Zip archive", Instead::Unpack),
+    (b"Rar!", "a RAR archive", Instead::Unpack),
+    (b"\x7FELF", "a program", Instead::SendAnother),
+    (b"SQLite format 3\0", "an SQLite database", Instead::SendAnother),
+    (b"{", "a JSON file", Instead::SendAnother),
+    (b"PAR1", "a Parquet file", Instead::SendAnother),
 ];
 
 /// Detects the format, and checks the size that is allowed for it.
@@ -116,16 +125,16 @@ fn of<R: Read + Seek>(file: &mut R, head: &[u8], limits: &Limits) -> Result<Form
         compound::check(file, head)?;
         return Ok(Format::Xls);
     }
-    if let Some((_, what)) = OTHERS.iter().find(|(start, _)| head.starts_with(start)) {
-        return Err(no_spreadsheet(what));
+    if let Some((_, what, instead)) = OTHERS.iter().find(|(start, ..)| head.starts_with(start)) {
+        return Err(no_spreadsheet(what, *instead));
     }
     let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
     let begins = |word: &[u8]| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     if begins(b"<!doctype html") || begins(b"<html") || begins(b"<table") || begins(b"<meta") {
-        return Err(no_spreadsheet("a web page (HTML), whatever its name"));
+        return Err(no_spreadsheet("a web page (HTML), whatever its name", Instead::SaveAs));
     }
     if begins(b"<?xml") || begins(b"<workbook") {
-        return Err(no_spreadsheet("an XML file"));
+        return Err(no_spreadsheet("an XML file", Instead::SaveAs));
     }
     let wide = head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF");
     if !wide && head.contains(&0) {
@@ -136,9 +145,13 @@ fn of<R: Read + Seek>(file: &mut R, head: &[u8], limits: &Limits) -> Result<Form
 }
 
 /// A file of another kind.
-pub(super) fn no_spreadsheet(what: &str) -> FileProblem {
-    let reason = format!("the file is {what}");
-    FileProblem::format(reason, "open it in a spreadsheet program and save it as .xlsx, .xls, .ods or .csv")
+pub(super) fn no_spreadsheet(what: &str, instead: Instead) -> FileProblem {
+    let suggestion = match instead {
+        Instead::SaveAs => "open it in a spreadsheet program and save it as .xlsx, .ods or .csv",
+        Instead::Unpack => "unpack it and send what is in it",
+        Instead::SendAnother => "send a spreadsheet: .xlsx, .xls, .ods or .csv",
+    };
+    FileProblem::format(format!("the file is {what}"), suggestion)
 }
 
 fn named_so(name: Option<&str>, format: Format) -> Result<(), FileProblem> {

@@ -82,6 +82,9 @@ pub enum SerialKind {
     Span,
 }
 
+/// Columns of the widest spreadsheet there is: up to `XFD`.
+const SPREADSHEET_COLUMNS: u16 = 16_384;
+
 /// `A`, `Z`, `AA`: a column as spreadsheets name it.
 pub fn column_name(column: u16) -> String {
     let mut letters = Vec::new();
@@ -101,7 +104,7 @@ pub fn column_number(name: &str) -> Option<u16> {
     }
     let letters = name.bytes().map(|byte| u32::from(byte.to_ascii_uppercase() - b'A') + 1);
     let number = letters.fold(0, |sum, letter| sum * 26 + letter) - 1;
-    u16::try_from(number).ok().filter(|number| *number < 16_384)
+    u16::try_from(number).ok().filter(|number| *number < SPREADSHEET_COLUMNS)
 }
 
 /// What is read, said before the first row.

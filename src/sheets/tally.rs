@@ -33,7 +33,10 @@ impl Tally {
         for (column, cell) in &row.cells {
             if *column >= limits.columns {
                 let reason = format!("there is a value beyond column {}", super::column_name(limits.columns - 1));
-                return Err(FileProblem::too_large(reason, "move or delete it").at(row.number, *column));
+                let problem = FileProblem::too_large(reason, "move or delete it");
+                // Beyond the last column of any spreadsheet a name would be made up.
+                let real = *column < super::SPREADSHEET_COLUMNS;
+                return Err(if real { problem.at(row.number, *column) } else { problem.at_row(row.number) });
             }
             let text = match cell {
                 Cell::Text(text) | Cell::IsoDate(text) | Cell::IsoSpan(text) | Cell::Error(text) => text.as_str(),

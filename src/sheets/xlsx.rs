@@ -166,9 +166,12 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
+    /// Where in the row that is at hand, or behind it, the library does not say.
     fn broken(&self, error: XlsxError) -> FileProblem {
-        let problem = broken(error);
-        // Behind the last row that was whole.
-        if self.row.number > 0 { problem.at_row(self.row.number) } else { problem }
+        let mut problem = broken(error);
+        if self.row.number > 0 {
+            problem.reason.push_str(&format!(", in or behind row {}", self.row.number));
+        }
+        problem
     }
 }

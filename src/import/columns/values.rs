@@ -85,7 +85,8 @@ impl<'a> Reader<'a> {
             }
             Cell::Error(error) => {
                 let reason = format!("the cell holds the error {error}");
-                self.problem(column, error, code::FORMULA_WITHOUT_VALUE, &reason, CALCULATE);
+                let suggestion = "correct its formula, or write a value";
+                self.problem(column, error, code::FORMULA_WITHOUT_VALUE, &reason, suggestion);
                 None
             }
             cell => Some((column, cell)),
@@ -283,7 +284,14 @@ impl<'a> Reader<'a> {
         match all {
             Some(true) => length,
             Some(false) => Some(0),
-            None => self.seconds(column, cell),
+            None => match read_length(column, cell) {
+                Ok(seconds) => Some(seconds),
+                Err(fault) => {
+                    let suggestion = "write a length such as 1:30, or yes or no";
+                    self.problem(column, &shown(cell), code::DURATION_UNREADABLE, fault.reason(), suggestion);
+                    None
+                }
+            },
         }
     }
 
