@@ -41,6 +41,19 @@ fn memory_is_limited_to_what_the_limits_say() {
     assert_eq!(problem.code, "FileTooLarge", "{problem:?}");
 }
 
+/// Files far larger than the memory that is left to the child, once it runs.
+#[test]
+fn what_is_streamed_is_not_held() {
+    let limits = Limits { memory_bytes: 16 * 1024 * 1024, ..Limits::default() };
+    let row = "ann@example.org,2024-05-29,1:30,some words of what was done that are long enough to fill a file\n";
+    let text = format!("UserName,Date,Duration,Comment\n{}", row.repeat(190_000));
+    assert_eq!(rows_within("long.csv", text.as_bytes(), &limits).expect("rows").len(), 190_001);
+    let cells: Vec<&str> = row.trim_end().split(',').collect();
+    let table: Vec<&[&str]> = vec![&cells; 120_000];
+    let book = Book::of_rows(&texts(&table)).zipped();
+    assert_eq!(rows_within("long.xlsx", &book, &limits).expect("rows").len(), 120_000);
+}
+
 #[test]
 fn computing_is_limited() {
     // A sheet that is long and holds nothing.

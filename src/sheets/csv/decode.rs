@@ -191,3 +191,46 @@ impl<R> Decoded<R> {
         self.ended && self.from == self.until
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Gives so many bytes at a time.
+    struct Drops<R>(R, usize);
+
+    impl<R: Read> Read for Drops<R> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let most = out.len().min(self.1);
+            self.0.read(&mut out[..most])
+        }
+    }
+
+    proptest! {
+        /// Letters are whole, however the file arrives and however it is taken.
+        #[test]
+        fn letters_are_whole(text in "\\PC{0,60}", drop in 1_usize..9, take in 1_usize..12, form in 0..4) {
+            let bytes: Vec<u8> = match form {
+                0 => text.clone().into_bytes(),
+                1 => ["\u{feff}", &text].concat().into_bytes(),
+                2 => "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect(),
+                _ => "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect(),
+            };
+            let encoding = Encoding::of(&mut Cursor::new(&bytes)).expect("an encoding");
+            let mut decoded = Decoded::new(Drops(bytes.as_slice(), drop), encoding);
+            let (mut all, mut buffer) = (Vec::new(), vec![0; take]);
+            loop {
+                let read = decoded.read(&mut buffer).expect("bytes");
+                if read == 0 {
+                    break;
+                }
+                all.extend_from_slice(&buffer[..read]);
+            }
+            prop_assert_eq!(String::from_utf8(all).expect("UTF-8"), text);
+        }
+    }
+}

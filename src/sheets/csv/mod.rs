@@ -94,6 +94,10 @@ fn broken(error: &csv::Error, last: u32) -> FileProblem {
 mod tests {
     use std::io::Cursor;
 
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
     use crate::sheets::{self, Request};
 
@@ -198,5 +202,36 @@ mod tests {
         let late = [b"a,b\n".repeat(2_000), b"1,\0\n".to_vec()].concat();
         let problem = read_bytes(&late).err().expect("a problem");
         assert_eq!((problem.row, problem.code.name()), (Some(2_001), "FileFormat"), "{problem:?}");
+    }
+
+    proptest! {
+        /// What a writer of text files writes is read as it was, in the rows where a spreadsheet shows it.
+        #[test]
+        fn tables_come_back(
+            table in vec(vec("[a\"'=,;\r\n ä𝄞|]{0,6}", 1..5), 1..12),
+            delimiter in select(vec![b',', b';', b'\t', b'|']),
+            wide in any::<bool>(),
+        ) {
+            let mut text = format!("sep={}\r\n", char::from(delimiter)).into_bytes();
+            let mut writer = csv::WriterBuilder::new().flexible(true).delimiter(delimiter).from_writer(Vec::new());
+            for record in &table {
+                writer.write_record(record).expect("written");
+            }
+            text.extend(writer.into_inner().expect("all of it"));
+            if wide {
+                let units = String::from_utf8(text).expect("UTF-8");
+                text = [0xFF, 0xFE].into_iter().chain(units.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+            }
+            let kept = read_bytes(&text).expect("rows");
+            let expected: Vec<Row> = (1..)
+                .zip(&table)
+                .map(|(number, record)| {
+                    let cells = (0..).zip(record).filter(|(_, text)| !text.is_empty());
+                    Row { number, cells: cells.map(|(at, text)| (at, Cell::Text(unguarded(text).into()))).collect() }
+                })
+                .filter(|row| !row.cells.is_empty())
+                .collect();
+            prop_assert_eq!(kept.rows, expected);
+        }
     }
 }
