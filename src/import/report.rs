@@ -1,8 +1,8 @@
 //! The same workbook with a Problem column: what a person corrects and sends again.
 //!
-//! In: the rows of the file once more, and its problems in the order of their rows. Out: a `.xlsx` whose rows keep their
+//! In: the rows of the file once more, and its problems. Out: a `.xlsx` whose rows keep their
 //! numbers and values (formulas as the values that they had), with all that is wrong with a row behind it and its cells
-//! marked. Memory does not grow with the rows. The column is known to the import, so that the file may come back as it is.
+//! marked. Memory grows with the problems, not with the rows. The column is known to the import, so that the file may come back as it is.
 
 use std::io::Write;
 use std::iter::Peekable;
@@ -52,7 +52,7 @@ pub enum ReportError {
 /// Writes the report. Problems without a row are no part of it.
 pub fn write(
     rows: impl Iterator<Item = Result<Row, Failure>>,
-    problems: impl Iterator<Item = Problem>,
+    problems: impl IntoIterator<Item = Problem>,
     place: Place,
     out: impl Write + Send,
 ) -> Result<(), ReportError> {
@@ -60,7 +60,12 @@ pub fn write(
     book.set_zip_compression_level(1);
     let sheet = book.add_worksheet_with_constant_memory()?;
     sheet.set_column_width(place.column, WIDTH)?;
-    let mut problems = problems.filter(|problem| problem.row.is_some()).peekable();
+    let mut problems: Vec<Problem> = problems.into_iter().filter(|problem| problem.row.is_some()).collect();
+    // One that speaks for the whole file may come twice: first of all, and with its row.
+    let column = |problem: &Problem| problem.column.as_ref().map(|name| (name.len(), name.clone()));
+    problems.sort_by_cached_key(|problem| (problem.row, column(problem)));
+    problems.dedup();
+    let mut problems = problems.into_iter().peekable();
     let looks = Looks::new();
     let mut last = 0;
     for row in rows {

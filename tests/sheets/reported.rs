@@ -29,10 +29,13 @@ fn read(name: &str, bytes: &[u8]) -> (Layout, u16, Vec<Problem>) {
 
 /// The report of a file, and its cells.
 fn reported(name: &str, bytes: &[u8]) -> (Vec<u8>, Vec<Vec<Data>>) {
-    let (layout, widest, problems) = read(name, bytes);
+    let (layout, widest, mut problems) = read(name, bytes);
+    // In whatever order, and one of them twice.
+    problems.extend(problems.last().cloned());
+    problems.reverse();
     let mut out = Vec::new();
     let rows = open(name, bytes, &Limits::default()).expect("rows");
-    report::write(rows, problems.into_iter(), Place::behind(&layout, widest), &mut out).expect("a report");
+    report::write(rows, problems, Place::behind(&layout, widest), &mut out).expect("a report");
     let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(out.clone())).expect("a workbook");
     let sheet = book.sheet_names()[0].clone();
     let range = book.worksheet_range(&sheet).expect("the sheet");
