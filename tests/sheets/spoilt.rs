@@ -168,15 +168,26 @@ fn damaged_and_hostile_workbooks() {
         spoilt("long.xlsx", row(&text("E2", &"x".repeat(32_768))), "FileTooLarge E2", "32767"),
         spoilt("error.xlsx", row(r##"<c r="A2" t="e"><v>#SPILL!</v></c>"##), "FileFormat", "#SPILL!"),
         spoilt("nul.xlsx", row(&text("E2", "a\0b")), "FileFormat E2", "NUL"),
+        spoilt("entities.xlsx", entities(), "FileFormat", "damaged"),
         spoilt("lock.xlsx", compound("EncryptedPackage", b"secret"), "FileFormat", "password"),
         spoilt("a.xls", compound("WordDocument", b"text"), "FileFormat", "a Word document"),
     ];
     let said = check(files);
-    assert_eq!(said.lines().count(), 32);
+    assert_eq!(said.lines().count(), 33);
     insta::assert_snapshot!(said);
 }
 
 const HIDDEN: &str = r#"<workbook xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Times" sheetId="1" state="hidden" r:id="rId1"/></sheets></workbook>"#;
+
+/// Entities that double with each level: none is replaced.
+fn entities() -> Vec<u8> {
+    let levels: String = (1..30).map(|n| format!(r#"<!ENTITY e{n} "&e{};&e{};">"#, n - 1, n - 1)).collect();
+    let cell = text("A1", "&e29;");
+    let sheet = format!(
+        r#"<!DOCTYPE w [<!ENTITY e0 "laugh">{levels}]><worksheet><sheetData><row r="1">{cell}</row></sheetData></worksheet>"#
+    );
+    Book::of_sheet(&sheet).zipped()
+}
 
 /// A bit of the sheet's content turned over: the check sum of its part is wrong.
 fn flipped(mut stored: Vec<u8>) -> Vec<u8> {
