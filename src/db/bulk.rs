@@ -7,7 +7,7 @@
 use diesel::QueryableByName;
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 
 use super::conn::Conn;
 use super::error::DbError;
@@ -25,6 +25,12 @@ struct Definition {
     gone: String,
     #[diesel(sql_type = Text)]
     back: String,
+}
+
+#[derive(QueryableByName)]
+struct Key {
+    #[diesel(sql_type = BigInt)]
+    key: i64,
 }
 
 /// Indexes without SQL text are those of UNIQUE and PRIMARY KEY; they stay. SQLite's foreign keys are part of the table.
@@ -56,6 +62,25 @@ impl Conn {
     /// Inserts every row.
     pub fn insert(&mut self, insert: &Insert) -> Result<(), DbError> {
         insert.statements().try_for_each(|statement| self.execute(&statement).map(drop))
+    }
+
+    /// Keys for so many rows that are about to be inserted into a table whose key is `id`. On SQLite they are the writer's
+    /// until its transaction ends; on PostgreSQL for good.
+    #[expect(clippy::disallowed_methods, reason = "sequences differ by back end and are no table of ours")]
+    pub fn reserve_keys(&mut self, table: &'static str, count: usize) -> Result<Vec<i64>, DbError> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let keys: Vec<Key> = match self {
+            Conn::Sqlite(c) => {
+                let last = format!("SELECT coalesce(max(id), 0) AS key FROM \"{table}\"");
+                let last: Key = diesel::sql_query(last).get_result(c.diesel())?;
+                return Ok((last.key + 1..=last.key + count).collect());
+            }
+            Conn::Postgres(c) => {
+                let next = "SELECT nextval(pg_get_serial_sequence($1, 'id')) AS key FROM generate_series(1, $2)";
+                diesel::sql_query(next).bind::<Text, _>(table).bind::<BigInt, _>(count).load(c.diesel())?
+            }
+        };
+        Ok(keys.into_iter().map(|row| row.key).collect())
     }
 
     /// Updates every row.

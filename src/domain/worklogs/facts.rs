@@ -77,18 +77,21 @@ impl Facts {
     }
 
     pub fn load_people(&mut self, conn: &mut impl AsConn, ids: &[i32], guids: &[Guid]) -> Result<(), DbError> {
+        let ids: Vec<i32> = ids.iter().copied().filter(|id| !self.people.contains_key(id)).collect();
         if !ids.is_empty() {
-            self.know(people::by_ids(conn, ids)?.into_values());
+            self.know(people::by_ids(conn, &ids)?.into_values());
         }
+        let guids: Vec<Guid> = guids.iter().copied().filter(|guid| !self.ids.contains_key(guid)).collect();
         if !guids.is_empty() {
-            self.know(people::by_guids(conn, guids)?.into_values());
+            self.know(people::by_guids(conn, &guids)?.into_values());
         }
         Ok(())
     }
 
     pub fn load_items(&mut self, conn: &mut impl AsConn, ids: impl Iterator<Item = i32>) -> Result<(), DbError> {
         type Row = (i32, Option<i32>, Option<String>, [Option<Instant>; 3]);
-        let ids: Vec<i32> = ids.collect::<BTreeSet<_>>().into_iter().collect();
+        let unknown = ids.filter(|id| !self.items.contains_key(id));
+        let ids: Vec<i32> = unknown.collect::<BTreeSet<_>>().into_iter().collect();
         if ids.is_empty() {
             return Ok(());
         }

@@ -5,6 +5,7 @@
 //! | [`rules`] | loaded facts | a [`Refusal`](super::refusal::Refusal), or nothing: pure, the rules of contract §4.4, §4.5, §6.2, §6.3 |
 //! | [`facts`] | ids and days | what the rules ask about: settings, people, items, kinds of work, states of weeks |
 //! | [`write`] | drafts, changes, an [`Author`](super::changes::Author) | rows, their effective budgets and audit entries, in the caller's transaction |
+//! | [`batch`] | many drafts or changes | each log or its refusal; rows in few statements |
 //! | [`undo`] | an operation of the trail | its logs as they were before |
 //! | [`read`] | filters, a caller | logs in the caller's sight |
 //! | [`store`] | ready rows | the same rows, many at a time: for `seed` and `load` |
@@ -13,6 +14,7 @@
 //! and [`write::restore`]; there is no other way that a log changes. A timer's log is a [`Draft`] of
 //! [`Origin::Tracking`](super::changes::Origin); a file's rows are drafts of `Origin::Import`, created in one call.
 
+pub mod batch;
 pub mod facts;
 pub mod read;
 mod row;

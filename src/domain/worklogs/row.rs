@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Flags;
 use crate::db::tables::worklogs;
-use crate::sql::{Day, Guid, Instant};
+use crate::sql::{Day, Guid, Instant, Type, Value};
 
 /// A log. Ids are internal ones; the columns are those of `worklogs`, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Insertable, AsChangeset)]
@@ -42,7 +42,68 @@ pub struct Worklog {
     pub owner_edited: bool,
 }
 
+/// The columns of [`Worklog::into_values`].
+pub(super) const COLUMNS: &[&str] = &[
+    "id",
+    "guid",
+    "user_id",
+    "added_by_user_id",
+    "edited_by_user_id",
+    "work_item_id",
+    "activity_type_id",
+    "budget_id",
+    "own_budget_id",
+    "started_at",
+    "work_date",
+    "length_seconds",
+    "billable_seconds",
+    "comment",
+    "is_billable",
+    "is_tracked",
+    "is_manually_entered",
+    "is_changed",
+    "is_tracked_extended",
+    "is_imported",
+    "is_from_api",
+    "deleted",
+    "created_at",
+    "edited_at",
+    "owner_edited",
+];
+
 impl Worklog {
+    /// The row for statements of many: the key first.
+    pub(super) fn into_values(self) -> Vec<Value> {
+        let int = |value: Option<i32>| value.map_or(Value::Null(Type::Int32), Value::Int32);
+        vec![
+            Value::Int64(self.id),
+            Value::Guid(self.guid),
+            Value::Int32(self.user_id),
+            int(self.added_by_user_id),
+            int(self.edited_by_user_id),
+            int(self.work_item_id),
+            int(self.activity_type_id),
+            int(self.budget_id),
+            int(self.own_budget_id),
+            Value::Instant(self.started_at),
+            Value::Day(self.work_date),
+            Value::Int32(self.length_seconds),
+            int(self.billable_seconds),
+            self.comment.map_or(Value::Null(Type::Text), Value::Text),
+            Value::Bool(self.is_billable),
+            Value::Bool(self.is_tracked),
+            Value::Bool(self.is_manually_entered),
+            Value::Bool(self.is_changed),
+            Value::Bool(self.is_tracked_extended),
+            Value::Bool(self.is_imported),
+            Value::Bool(self.is_from_api),
+            Value::Bool(self.deleted),
+            Value::Instant(self.created_at),
+            Value::Instant(self.edited_at),
+            Value::Bool(self.owner_edited),
+        ]
+    }
+
     pub fn flags(&self) -> Flags {
         Flags {
             is_billable: self.is_billable,

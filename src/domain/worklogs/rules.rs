@@ -7,7 +7,7 @@ use crate::domain::approvals::State;
 use crate::domain::refusal::{Kind, Refusal, Rule};
 use crate::domain::settings::Settings;
 use crate::domain::wall;
-use crate::policy::Caller;
+use crate::policy::{Caller, Role};
 use crate::sql::{Day, Instant};
 
 /// What a log must say of itself.
@@ -143,6 +143,14 @@ pub fn may_enter_for(caller: &Caller, owner: Option<i32>, settings: &Settings) -
     owner == Some(caller.user_id) || caller.role >= settings.editing_role.0
 }
 
+/// Whether the caller may give a log a budget of its own (contract §6.6).
+pub fn may_assign_budget(caller: &Caller) -> Result<(), Refusal> {
+    if caller.role >= Role::Budget {
+        return Ok(());
+    }
+    Err(Refusal::new(Kind::Denied, "Your role does not assign budgets.").at("budgetId"))
+}
+
 pub fn not_yours() -> Refusal {
     Refusal::new(Kind::NotYours, "This work log is another person's, and your role does not let you change it.")
 }
@@ -152,7 +160,7 @@ mod tests {
     use super::*;
     use crate::domain::calendar::day_of;
     use crate::domain::settings::RoleName;
-    use crate::policy::{Duties, Role};
+    use crate::policy::Duties;
     use crate::sql::Guid;
 
     fn broken(result: Result<impl std::fmt::Debug, Refusal>) -> Option<(Rule, String)> {

@@ -3,11 +3,12 @@
 //! In: a [`NewWorklog`]. Out: its row, with what the writers keep: `work_date` is the date of `started_at`, that date
 //! has its row in `dates`, and `budget_id` is the effective budget.
 
-use super::Flags;
+use super::row::COLUMNS;
+use super::{Flags, Worklog};
 use crate::db::{DbError, SetAside, Tx};
 use crate::domain::budgets::{self, Effective};
 use crate::domain::calendar::Years;
-use crate::sql::{Guid, Insert, Instant, Type, Value};
+use crate::sql::{Guid, Insert, Instant, Value};
 
 /// A log to be stored. Ids are internal ones.
 #[derive(Clone, Debug)]
@@ -33,65 +34,37 @@ pub struct NewWorklog {
     pub edited_at: Instant,
 }
 
-const COLUMNS: &[&str] = &[
-    "id",
-    "guid",
-    "user_id",
-    "added_by_user_id",
-    "edited_by_user_id",
-    "work_item_id",
-    "activity_type_id",
-    "budget_id",
-    "own_budget_id",
-    "started_at",
-    "work_date",
-    "length_seconds",
-    "billable_seconds",
-    "comment",
-    "is_billable",
-    "is_tracked",
-    "is_manually_entered",
-    "is_changed",
-    "is_tracked_extended",
-    "is_imported",
-    "is_from_api",
-    "deleted",
-    "created_at",
-    "edited_at",
-    "owner_edited",
-];
-
 impl NewWorklog {
     fn into_row(self) -> Vec<Value> {
-        let int = |value: Option<i32>| value.map_or(Value::Null(Type::Int32), Value::Int32);
         let flags = self.flags;
-        vec![
-            Value::Int64(self.id),
-            Value::Guid(self.guid),
-            Value::Int32(self.user_id),
-            int(self.added_by_user_id),
-            int(self.edited_by_user_id),
-            int(self.work_item_id),
-            int(self.activity_type_id),
-            int(budgets::of_worklog(self.own_budget_id, self.item_budget)),
-            int(self.own_budget_id),
-            Value::Instant(self.started_at),
-            Value::Day(self.started_at.day()),
-            Value::Int32(self.length_seconds),
-            int(self.billable_seconds),
-            self.comment.map_or(Value::Null(Type::Text), Value::Text),
-            Value::Bool(flags.is_billable),
-            Value::Bool(flags.is_tracked),
-            Value::Bool(flags.is_manually_entered),
-            Value::Bool(flags.is_changed),
-            Value::Bool(flags.is_tracked_extended),
-            Value::Bool(flags.is_imported),
-            Value::Bool(flags.is_from_api),
-            Value::Bool(self.deleted),
-            Value::Instant(self.created_at),
-            Value::Instant(self.edited_at),
-            Value::Bool(flags.is_changed && self.edited_by_user_id.is_none()),
-        ]
+        let log = Worklog {
+            id: self.id,
+            guid: self.guid,
+            user_id: self.user_id,
+            added_by_user_id: self.added_by_user_id,
+            edited_by_user_id: self.edited_by_user_id,
+            work_item_id: self.work_item_id,
+            activity_type_id: self.activity_type_id,
+            budget_id: budgets::of_worklog(self.own_budget_id, self.item_budget),
+            own_budget_id: self.own_budget_id,
+            started_at: self.started_at,
+            work_date: self.started_at.day(),
+            length_seconds: self.length_seconds,
+            billable_seconds: self.billable_seconds,
+            comment: self.comment,
+            is_billable: flags.is_billable,
+            is_tracked: flags.is_tracked,
+            is_manually_entered: flags.is_manually_entered,
+            is_changed: flags.is_changed,
+            is_tracked_extended: flags.is_tracked_extended,
+            is_imported: flags.is_imported,
+            is_from_api: flags.is_from_api,
+            deleted: self.deleted,
+            created_at: self.created_at,
+            edited_at: self.edited_at,
+            owner_edited: flags.is_changed && self.edited_by_user_id.is_none(),
+        };
+        log.into_values()
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
+use super::batch::{self, Step};
 use super::{Facts, Snapshot, Worklog, write};
 use crate::db::tables::worklogs;
 use crate::db::{DbError, Hold, Tx};
@@ -18,6 +19,8 @@ use crate::sql::{Guid, Instant};
 
 /// Ids of one statement.
 const CHUNK: usize = 10_000;
+/// Steps that are stored at once.
+const STORED: usize = 1_000;
 
 /// Takes an operation back; gives how many logs that changed.
 pub fn undo(tx: &mut Tx<'_>, by: &Author<'_>, operation: Guid) -> Result<usize, Refusal> {
@@ -40,6 +43,7 @@ pub fn undo(tx: &mut Tx<'_>, by: &Author<'_>, operation: Guid) -> Result<usize, 
     facts.load_weeks(tx, days)?;
     let mut states: HashMap<i64, Option<String>> =
         logs.values().map(|log| (log.id, Some(log.snapshot().to_text()))).collect();
+    let mut steps = Vec::with_capacity(entries.len());
     // The latest first, so that each finds the state that it left.
     for (entry, before) in entries.iter().zip(befores).rev() {
         let Some(current) = logs.get(&entry.subject_id) else { continue };
@@ -50,8 +54,12 @@ pub fn undo(tx: &mut Tx<'_>, by: &Author<'_>, operation: Guid) -> Result<usize, 
         facts.may_change(by.caller, current, by.now)?;
         let (mut after, action) = reverted(&facts, current, before);
         facts.unlocked(after.user_id, after.work_date)?;
-        write::store(tx, by, current, &mut after, action)?;
-        logs.insert(after.id, after);
+        write::stamp(by, current, &mut after);
+        let before = logs.insert(after.id, after.clone()).unwrap_or_else(|| after.clone());
+        steps.push(Step { before, after, action });
+    }
+    for steps in steps.chunks_mut(STORED) {
+        batch::store(tx, by, steps)?;
     }
     Ok(logs.len())
 }

@@ -3,13 +3,10 @@
 //! In: drafts or changes and their [`Author`], in an open transaction. Out: the logs as they are now. What the writers
 //! keep is kept here: the date of the start and its calendar, the effective budget, the flags, who edited.
 
-use std::collections::BTreeSet;
-
 use diesel::prelude::*;
 use jiff::tz::TimeZone;
 
-use super::rules;
-use super::{Facts, Worklog, read};
+use super::{Facts, Worklog, batch, read, rules};
 use crate::db::tables::worklogs;
 use crate::db::{AsConn, Hold, Tx};
 use crate::domain::activity_types::{self, ActivityType};
@@ -35,6 +32,8 @@ pub struct Draft {
     pub work_item: Option<i64>,
     pub comment: Option<String>,
     pub activity_type: Option<Guid>,
+    /// Internal id of its own one, which is open; instead of its item's.
+    pub budget: Option<i32>,
 }
 
 /// What becomes of a member.
@@ -76,39 +75,31 @@ pub struct Changes {
 pub fn create(tx: &mut Tx<'_>, by: &Author<'_>, drafts: &[Draft]) -> Result<Vec<Worklog>, Refusal> {
     tx.must_hold(Hold::Shared)?;
     let mut logs = prepare(tx, by, drafts)?;
-    let mut years = Years::default();
-    for log in &mut logs {
-        years.touch(log.work_date);
-        log.id = on!(tx, c => diesel::insert_into(worklogs::table)
-            .values(&*log)
-            .returning(worklogs::id)
-            .get_result(c))?;
-    }
-    years.cover(tx)?;
-    changes::write(tx, by, logs.iter().map(|log| entry(Action::Created, None, log)))?;
+    let [log] = logs.as_mut_slice() else {
+        batch::insert(tx, by, &mut logs)?;
+        return Ok(logs);
+    };
+    log.id = on!(tx, c => diesel::insert_into(worklogs::table)
+        .values(&*log)
+        .returning(worklogs::id)
+        .get_result(c))?;
+    cover(tx, log.work_date)?;
+    changes::write(tx, by, [entry(Action::Created, None, log)])?;
     Ok(logs)
 }
 
 /// The logs that [`create`] would make, their `id` 0; nothing is written.
 pub fn prepare(tx: &mut impl AsConn, by: &Author<'_>, drafts: &[Draft]) -> Result<Vec<Worklog>, Refusal> {
     let mut facts = Facts::read(tx)?;
-    let guids: BTreeSet<Guid> = drafts.iter().filter_map(|draft| draft.user).collect();
-    facts.load_people(tx, &[by.caller.user_id], &guids.into_iter().collect::<Vec<_>>())?;
-    facts.load_items(tx, drafts.iter().filter_map(|draft| i32::try_from(draft.work_item?).ok()))?;
     let is_batch = drafts.len() > 1 || by.origin == Origin::Batch;
-    let named = |index: usize| move |refusal: Refusal| if is_batch { refusal.of_item(index) } else { refusal };
-    let mut logs = Vec::with_capacity(drafts.len());
-    for (index, draft) in drafts.iter().enumerate() {
-        logs.push(compose(&facts, by, draft).map_err(named(index))?);
-    }
-    facts.load_weeks(tx, logs.iter().map(|log| (log.user_id, log.work_date)))?;
-    for (index, log) in logs.iter().enumerate() {
-        facts.unlocked(log.user_id, log.work_date).map_err(named(index))?;
-    }
-    Ok(logs)
+    let logs = batch::drafted(tx, by, &mut facts, drafts)?.into_iter().enumerate();
+    let named = |(index, log): (usize, Result<Worklog, Refusal>)| {
+        log.map_err(|refusal| if is_batch { refusal.of_item(index) } else { refusal })
+    };
+    logs.map(named).collect()
 }
 
-fn compose(facts: &Facts, by: &Author<'_>, draft: &Draft) -> Result<Worklog, Refusal> {
+pub(super) fn compose(facts: &Facts, by: &Author<'_>, draft: &Draft) -> Result<Worklog, Refusal> {
     let owner = owner(facts, by, draft.user)?;
     let length = rules::length(draft.length, &facts.settings)?;
     let billable = rules::billable(draft.billable, length, &facts.settings)?;
@@ -120,6 +111,10 @@ fn compose(facts: &Facts, by: &Author<'_>, draft: &Draft) -> Result<Worklog, Ref
         Some(guid) => known_type(facts, guid, None)?,
         None => facts.default_type(owner),
     };
+    let of_item = work_item_id.and_then(|item| facts.item(item)?.budget);
+    if draft.budget.is_some() {
+        rules::may_assign_budget(by.caller)?;
+    }
     let log = Worklog {
         id: 0,
         guid: Guid(uuid::Uuid::now_v7()),
@@ -128,8 +123,8 @@ fn compose(facts: &Facts, by: &Author<'_>, draft: &Draft) -> Result<Worklog, Ref
         edited_by_user_id: None,
         work_item_id,
         activity_type_id,
-        budget_id: work_item_id.and_then(|item| facts.item(item)?.budget),
-        own_budget_id: None,
+        budget_id: draft.budget.or(of_item),
+        own_budget_id: draft.budget,
         started_at,
         work_date: started_at.day(),
         length_seconds: length,
@@ -183,7 +178,7 @@ pub fn change(tx: &mut Tx<'_>, by: &Author<'_>, guid: Guid, changes: &Changes) -
 }
 
 /// The log with its changes, checked but for the lock of its new day.
-fn altered(facts: &Facts, by: &Author<'_>, before: &Worklog, changes: &Changes) -> Result<Worklog, Refusal> {
+pub(super) fn altered(facts: &Facts, by: &Author<'_>, before: &Worklog, changes: &Changes) -> Result<Worklog, Refusal> {
     let mut log = before.clone();
     if let Some(guid) = changes.user.filter(|guid| facts.person(before.user_id).is_none_or(|p| p.guid != *guid)) {
         log.user_id = owner(facts, by, Some(guid))?.id;
@@ -257,18 +252,14 @@ fn seen(tx: &mut Tx<'_>, by: &Author<'_>, guid: Guid) -> Result<Worklog, Refusal
 }
 
 /// Writes a changed row: who edited, when, the calendar of its day, the trail.
-pub(super) fn store(
+fn store(
     tx: &mut Tx<'_>,
     by: &Author<'_>,
     before: &Worklog,
     after: &mut Worklog,
     action: Action,
 ) -> Result<(), Refusal> {
-    let is_owner = by.caller.user_id == after.user_id;
-    after.edited_by_user_id = (!is_owner).then_some(by.caller.user_id);
-    after.owner_edited |= is_owner;
-    // Readers ask for what was edited since: no two states of a log have one time.
-    after.edited_at = Instant(by.now.0.max(before.edited_at.0 + 1));
+    stamp(by, before, after);
     on!(tx, c => diesel::update(worklogs::table.find(before.id)).set(&*after).execute(c))?;
     if after.work_date != before.work_date {
         cover(tx, after.work_date)?;
@@ -277,13 +268,22 @@ pub(super) fn store(
     Ok(())
 }
 
+/// Who edited, and when.
+pub(super) fn stamp(by: &Author<'_>, before: &Worklog, after: &mut Worklog) {
+    let is_owner = by.caller.user_id == after.user_id;
+    after.edited_by_user_id = (!is_owner).then_some(by.caller.user_id);
+    after.owner_edited |= is_owner;
+    // Readers ask for what was edited since: no two states of a log have one time.
+    after.edited_at = Instant(by.now.0.max(before.edited_at.0 + 1));
+}
+
 fn cover(tx: &mut Tx<'_>, day: Day) -> Result<(), Refusal> {
     let mut years = Years::default();
     years.touch(day);
     Ok(years.cover(tx)?)
 }
 
-fn entry(action: Action, before: Option<&Worklog>, after: &Worklog) -> Change {
+pub(super) fn entry(action: Action, before: Option<&Worklog>, after: &Worklog) -> Change {
     Change {
         subject: Subject::Worklog,
         subject_id: after.id,
@@ -309,7 +309,7 @@ fn known_item(facts: &Facts, item: i64) -> Result<i32, Refusal> {
     known.ok_or_else(|| Refusal::unknown("workItemId", "work item", item))
 }
 
-fn set_item(item: Patch<i64>) -> Option<i32> {
+pub(super) fn set_item(item: Patch<i64>) -> Option<i32> {
     match item {
         Patch::Set(item) => i32::try_from(item).ok(),
         Patch::Keep | Patch::Clear => None,

@@ -182,6 +182,7 @@ fn draft(body: &Body) -> Draft {
         work_item: body.int("workItemId"),
         comment: body.text("comment").map(str::to_owned),
         activity_type: kind(body),
+        budget: None,
     }
 }
 
