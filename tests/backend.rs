@@ -49,8 +49,15 @@ pub struct Database {
 }
 
 enum Removal {
-    Folder { _folder: tempfile::TempDir },
-    Drop { server: String, name: String },
+    Folder {
+        _folder: tempfile::TempDir,
+    },
+    Drop {
+        server: String,
+        name: String,
+    },
+    /// Another value removes it.
+    NotOurs,
 }
 
 impl Database {
@@ -111,8 +118,13 @@ impl Database {
                 copy
             }
             (_, Removal::Drop { name, .. }) => Database::of(create_on_server(&format!("TEMPLATE {name}"))),
-            (_, Removal::Folder { .. }) => unreachable!("a folder holds a SQLite file"),
+            (_, Removal::Folder { .. } | Removal::NotOurs) => unreachable!("a folder holds a SQLite file"),
         }
+    }
+
+    /// The same database, for another server; it goes with this one.
+    pub fn again(&self) -> Database {
+        Database::of((self.text.clone(), Removal::NotOurs))
     }
 
     pub fn connect(&self, role: Role) -> Conn {

@@ -12,6 +12,7 @@ mod docs;
 mod fuzz;
 mod house;
 mod http;
+mod imports;
 mod messages;
 mod odata;
 mod odata_grammar;

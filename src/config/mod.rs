@@ -23,6 +23,7 @@ pub struct Config {
     pub database: Database,
     pub odata: OData,
     pub rest: Rest,
+    pub jobs: Jobs,
     pub log: Log,
     pub cors: Cors,
     pub metrics: Metrics,
@@ -180,6 +181,24 @@ pub struct Rest {
 impl Default for Rest {
     fn default() -> Rest {
         Rest { strict_api_version: false, batch_in_envelope: false, max_body_bytes: 8 * 1024 * 1024 }
+    }
+}
+
+/// Jobs: imports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Jobs {
+    /// Jobs that a server runs at once. 0: it runs none.
+    pub concurrent: usize,
+    /// Days that a job is kept after its end, with its files.
+    pub keep_days: u32,
+    /// Largest file of an import, in bytes; above it 413.
+    pub max_file_bytes: usize,
+}
+
+impl Default for Jobs {
+    fn default() -> Jobs {
+        Jobs { concurrent: 2, keep_days: 30, max_file_bytes: 64 * 1024 * 1024 }
     }
 }
 

@@ -157,12 +157,24 @@ impl Db {
     }
 
     /// Writes, all or nothing. The job may run several times; what it does outside the database must bear that.
-    pub async fn write<T, E>(&self, mut job: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    pub async fn write<T, E>(&self, job: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: Failure,
     {
-        let cancel = Cancel::new(self.crews.statement_timeout);
+        self.write_within(self.crews.statement_timeout, job).await
+    }
+
+    async fn write_within<T, E>(
+        &self,
+        limit: Option<Duration>,
+        mut job: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
+        let cancel = Cancel::new(limit);
         self.answer(&self.crews.writer, cancel, move |worker, cancel| {
             worker.run(cancel, |conn| {
                 // A connection lost before the job's first statement succeeded has changed nothing; one lost at COMMIT
@@ -176,6 +188,34 @@ impl Db {
             })
         })
         .await
+    }
+
+    /// As [`Db::read`], among exports and with their time: for what takes minutes.
+    pub async fn read_for_long<T, E>(
+        &self,
+        mut job: impl FnMut(&mut Conn) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
+        let cancel = Cancel::new(self.crews.bulk_timeout);
+        self.answer(&self.crews.bulk, cancel, move |worker, cancel| {
+            worker.run(cancel, |conn| Attempt { result: conn.snapshot(&mut job), repeatable: true })
+        })
+        .await
+    }
+
+    /// As [`Db::write`], with the time of exports. Dropping the future rolls it back.
+    pub async fn write_for_long<T, E>(
+        &self,
+        job: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
+        self.write_within(self.crews.bulk_timeout, job).await
     }
 
     /// Reads, all on one state of the database, and writes the answer into a [`Sink`]. The job may run twice as long as

@@ -430,6 +430,79 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    jobs (id) {
+        id -> GuidType,
+        kind -> Text,
+        payload -> Text,
+        user_id -> Integer,
+        state -> Integer,
+        attempts -> Integer,
+        created_at -> InstantType,
+        due_at -> InstantType,
+        started_at -> Nullable<InstantType>,
+        ended_at -> Nullable<InstantType>,
+        lease_owner -> Nullable<GuidType>,
+        lease_until -> Nullable<InstantType>,
+        cancel_asked -> Bool,
+        done -> BigInt,
+        total -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        result -> Nullable<Text>,
+        upload_id -> Nullable<GuidType>,
+        report_id -> Nullable<GuidType>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    job_files (file_id, piece) {
+        file_id -> GuidType,
+        piece -> Integer,
+        content -> Binary,
+        created_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::GuidType;
+
+    job_problems (job_id, position) {
+        job_id -> GuidType,
+        position -> Integer,
+        problem -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::GuidType;
+
+    import_rows (row_key) {
+        row_key -> GuidType,
+        content -> GuidType,
+        worklog_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    import_profiles (user_id, name) {
+        user_id -> Integer,
+        name -> Text,
+        profile -> Text,
+        changed_at -> InstantType,
+    }
+}
+
 diesel::joinable!(teams -> projects (project_id));
 diesel::joinable!(team_members -> teams (team_id));
 diesel::joinable!(team_members -> users (user_id));
@@ -453,6 +526,8 @@ diesel::joinable!(worklogs -> budgets (budget_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(approvals -> users (user_id));
 diesel::joinable!(timers -> users (user_id));
+diesel::joinable!(jobs -> users (user_id));
+diesel::joinable!(import_rows -> worklogs (worklog_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -482,4 +557,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     timers,
     pairings,
     pairing_attempts,
+    jobs,
+    job_files,
+    job_problems,
+    import_rows,
+    import_profiles,
 );

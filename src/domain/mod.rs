@@ -15,6 +15,8 @@ pub mod calendar;
 pub mod changes;
 pub mod fields;
 pub mod idempotency;
+pub mod imports;
+pub mod jobs;
 pub mod pairing;
 pub mod people;
 pub mod refusal;

@@ -16,7 +16,7 @@ use super::concurrency::Concurrency;
 use super::fields::KnownFields;
 use super::problem::Problem;
 use super::tracking::{self, Listeners};
-use super::{assets, health, middleware};
+use super::{assets, health, jobs, middleware};
 use crate::auth::{self, Door};
 use crate::clock::Clock;
 use crate::config::{self, Config, Network};
@@ -206,6 +206,7 @@ pub async fn serve_until(
         actix_web::rt::spawn(write_uses_at_times(app.clone())),
         actix_web::rt::spawn(tracking::act_on_due_timers(app.clone())),
         actix_web::rt::spawn(tracking::tell_listeners(app.clone())),
+        actix_web::rt::spawn(jobs::run(app.clone())),
     ];
     let outcome = running.await;
     beside.iter().for_each(|task| task.abort());

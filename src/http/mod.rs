@@ -7,6 +7,7 @@ mod assets;
 mod concurrency;
 mod fields;
 mod health;
+mod jobs;
 mod middleware;
 pub mod odata;
 pub mod openapi;

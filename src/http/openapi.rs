@@ -77,6 +77,10 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
         let body = if route.many { json!({"type": "array", "items": body, "maxItems": 500}) } else { body };
         members.insert("requestBody".to_owned(), json!({"content": {"application/json": {"schema": body}}}));
     }
+    if let (true, Value::Object(members)) = (route.takes_file, &mut operation) {
+        let file = json!({"schema": {"type": "string", "format": "binary"}});
+        members.insert("requestBody".to_owned(), json!({"content": {"application/octet-stream": file}}));
+    }
     operation
 }
 
@@ -101,6 +105,10 @@ fn answer(route: &Route, schemas: &mut Map<String, Value>) -> Value {
     match (route.api, one, route.gives_many) {
         // As the version of the request spells it: docs/tracking.md.
         (Api::Tracking, ..) => done(json!({"type": "object"})),
+        (Api::V1, ..) if route.gives_file => {
+            let file = json!({"schema": {"type": "string", "format": "binary"}});
+            json!({"description": "The file.", "content": {"application/octet-stream": file}})
+        }
         (Api::V1, None, _) => json!({"description": "Done."}),
         (_, None, _) => done(object("data", json!({"type": ["boolean", "null"]}))),
         (Api::V1, Some(one), true) => done(object("items", json!({"type": "array", "items": one}))),

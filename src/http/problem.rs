@@ -126,6 +126,11 @@ impl Problem {
         Problem::coded(Code::PayloadTooLarge, message)
     }
 
+    pub(super) fn file_too_large(limit: usize) -> Problem {
+        let message = format!("FileTooLarge: the file is longer than {limit} bytes (jobs.max_file_bytes). Split it.");
+        Problem::coded(Code::PayloadTooLarge, message)
+    }
+
     pub(super) fn unsupported_media_type(kind: &str) -> Problem {
         let kind: String = kind.chars().take(100).collect();
         Problem::coded(Code::UnsupportedMediaType, format!("The body must be application/json, not {kind}."))

@@ -22,6 +22,7 @@ pub struct Metrics {
     database: HistogramVec,
     in_flight: IntGauge,
     pool: IntGaugeVec,
+    jobs: IntCounterVec,
 }
 
 impl Metrics {
@@ -57,6 +58,10 @@ impl Metrics {
                 Opts::new("timeledger_database_pool", "Database threads by lane and state; `queued` counts jobs."),
                 &["lane", "state"],
             )?,
+            jobs: IntCounterVec::new(
+                Opts::new("timeledger_jobs_total", "Jobs that this server ran, by kind and how the attempt ended."),
+                &["kind", "outcome"],
+            )?,
         };
         metrics.register()?;
         Ok(metrics)
@@ -69,7 +74,8 @@ impl Metrics {
         self.registry.register(Box::new(self.rows.clone()))?;
         self.registry.register(Box::new(self.database.clone()))?;
         self.registry.register(Box::new(self.in_flight.clone()))?;
-        self.registry.register(Box::new(self.pool.clone()))
+        self.registry.register(Box::new(self.pool.clone()))?;
+        self.registry.register(Box::new(self.jobs.clone()))
     }
 
     /// A request has begun.
@@ -100,6 +106,11 @@ impl Metrics {
         for (state, count) in [("threads", threads), ("busy", busy), ("queued", queued)] {
             self.pool.with_label_values(&[lane, state]).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
+    }
+
+    /// An attempt of a job has ended: `done`, `failed`, `cancelled`, `again` or `lost`.
+    pub fn job_ended(&self, kind: &'static str, outcome: &'static str) {
+        self.jobs.with_label_values(&[kind, outcome]).inc();
     }
 
     /// The text format of Prometheus.

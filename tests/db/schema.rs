@@ -46,7 +46,7 @@ fn introspect(conn: &mut Conn) -> Tables {
     found
 }
 
-const NAMES: [&str; 4] = ["0001_initial", "0002_writing", "0003_search", "0004_tracking"];
+const NAMES: [&str; 5] = ["0001_initial", "0002_writing", "0003_search", "0004_tracking", "0005_jobs"];
 
 #[test]
 fn migrations_go_up_and_down() {
@@ -222,5 +222,6 @@ fn the_tables_are_as_declared() {
         budget_work_items budget_iterations worklogs dates api_tokens settings secrets
         continuations approvals week_locks changes idempotency_keys
         timers pairings pairing_attempts
+        jobs job_files job_problems import_rows import_profiles
     }
 }

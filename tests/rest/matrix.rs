@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 use timeledger::db::{Conn, Role as ConnRole, tables};
 use timeledger::domain::calendar::day_of;
+use timeledger::domain::jobs::Job;
 use timeledger::http::api::{Route, Verb, routes};
 use timeledger::on;
 use timeledger::policy::Role;
@@ -95,7 +96,7 @@ const TESS_ID: &str = "00000000-0000-4000-8000-000000000005";
 const DIRECTLY: &str = "bbbbbbbb-0000-4000-8000-000000000003";
 
 /// An example of a writing route in a week of the caller's; `log` is one of that week, `n` a number of its own.
-fn example(server: &Server, route: &Route, week: Week, log: &str, n: usize) -> Example {
+fn example(server: &Server, route: &Route, week: Week, log: &str, (n, user, role): (usize, i32, Role)) -> Example {
     let day = week.monday().saturating_add(jiff::Span::new().days(2));
     let entry = json!({"timeStamp": format!("{day}T10:00:00"), "length": 60, "comment": "matrix"});
     let open_day = Week::Open.monday();
@@ -191,8 +192,50 @@ fn example(server: &Server, route: &Route, week: Week, log: &str, n: usize) -> E
             let example = Example::new(format!("v1/users/{TESS_ID}"), json!({"timeZone": zone}), Some(200));
             Example { may_change_nothing: true, ..example }
         }
+        // The week is asked when the job runs: tests/imports.
+        (Verb::Post, "imports") => {
+            let example = Example::new("v1/imports?fileName=a.csv".into(), json!({"no": "file"}), Some(202));
+            Example { may_change_nothing: true, ..example }
+        }
+        // The entering of the log, as if a file had brought it.
+        (Verb::Post, "imports/{id}/undo") => {
+            let trail = ask(server, ADA, "GET", &format!("/api/v1/worklogs/{log}/changes"), &Value::Null);
+            let import = trail.status == 200;
+            let import = import.then(|| trail.json()["items"][0]["operation"].as_str().unwrap().to_owned());
+            let import = import.unwrap_or_else(|| log.to_owned());
+            if role >= Role::Team {
+                job_of(&server.database, user, &import, "import");
+            }
+            Example::new(format!("v1/imports/{import}/undo"), Value::Null, if_open)
+        }
+        (Verb::Post, "jobs/{id}/cancel") => {
+            let id = uuid::Uuid::from_u128(n as u128 + 1).to_string();
+            job_of(&server.database, user, &id, "later");
+            let example = Example::new(format!("v1/jobs/{id}/cancel"), Value::Null, Some(200));
+            Example { may_change_nothing: true, ..example }
+        }
+        (Verb::Put, "import-profiles/{name}") => {
+            let example = Example::new("v1/import-profiles/mine".into(), json!({"decimalMark": ","}), Some(200));
+            Example { may_change_nothing: true, ..example }
+        }
+        (Verb::Delete, "import-profiles/{name}") => {
+            let example = Example::new("v1/import-profiles/mine".into(), Value::Null, Some(204));
+            Example { may_change_nothing: true, ..example }
+        }
         other => panic!("{other:?} writes and has no example in tests/rest/matrix.rs"),
     }
+}
+
+/// A job of that person's that nobody runs for a long time.
+fn job_of(database: &Database, user: i32, id: &str, kind: &str) {
+    let far = Instant(4_000_000_000_000_000);
+    let mut job = Job::new(kind, "{}".into(), user, far);
+    job.id = Guid(id.parse().expect("a GUID"));
+    let add = |tx: &mut timeledger::db::Tx<'_>| {
+        tx.hold(timeledger::db::Hold::Shared)?;
+        timeledger::domain::jobs::queue::add(tx, &job)
+    };
+    database.connect(ConnRole::Writer).write(add).expect("a job");
 }
 
 fn set_weeks(database: &Database) {
@@ -267,7 +310,7 @@ fn every_writing_route_in_every_week_for_every_role() {
         for route in &writing {
             for week in WEEKS {
                 for person in PEOPLE {
-                    let about_a_log = ["worklogs/{id}", "operations/{id}"];
+                    let about_a_log = ["worklogs/{id}", "operations/{id}", "imports/{id}"];
                     let about_a_log = about_a_log.iter().any(|path| route.path.to_lowercase().contains(path));
                     let needs = about_a_log && person.2 >= Role::Team;
                     if !needs {
@@ -287,9 +330,9 @@ fn every_writing_route_in_every_week_for_every_role() {
         for route in &writing {
             set_weeks(&server.database);
             for week in WEEKS {
-                for (user, _, role) in PEOPLE {
+                for (user, id, role) in PEOPLE {
                     let (n, log) = logs.next().expect("one for each");
-                    let example = example(&server, route, week, &log, n);
+                    let example = example(&server, route, week, &log, (n, id, role));
                     check(&server, conn, route, &example, (week, user, role));
                 }
             }

@@ -61,6 +61,11 @@ impl Server {
         server
     }
 
+    /// Another server on the database of this one.
+    pub fn beside(other: &Server) -> Server {
+        Server::start(other.database.again())
+    }
+
     /// Kills the server as `kill -9` does, and starts another on the same database and port.
     pub fn kill_and_restart(&mut self) {
         writeln!(self.keeper.stdin.as_mut().expect("a pipe"), "KILL").expect("the keeper listens");

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::row::COLUMNS;
 use super::write::{self, Changes, Draft};
-use super::{Facts, Worklog};
+use super::{Facts, Worklog, rules};
 use crate::db::{AsConn, DbError, Tx};
 use crate::domain::calendar::Years;
 use crate::domain::changes::{self, Action, Author};
@@ -44,6 +44,8 @@ pub fn drafted(
 pub struct Change {
     pub before: Worklog,
     pub changes: Changes,
+    /// Internal id of its own budget from now on, which is open.
+    pub budget: Option<i32>,
 }
 
 /// The logs as these changes would leave them; one in which nothing differs is as before.
@@ -63,6 +65,11 @@ pub fn changed(
         facts.may_change(by.caller, &change.before, by.now)?;
         let mut after = write::altered(facts, by, &change.before, &change.changes)?;
         after.deleted = false;
+        if change.budget.is_some() && change.budget != after.own_budget_id {
+            rules::may_assign_budget(by.caller)?;
+            after.own_budget_id = change.budget;
+            after.budget_id = change.budget;
+        }
         Ok(after)
     };
     let mut logs: Each<Worklog> = wanted.iter().map(altered).collect();
@@ -115,7 +122,8 @@ pub fn store(tx: &mut Tx<'_>, by: &Author<'_>, steps: &mut [Step]) -> Result<(),
             years.touch(after.work_date);
         }
     }
-    let mut update = Update { table: "worklogs", key: "id", columns: COLUMNS.get(1..).unwrap_or_default(), rows: vec![] };
+    let mut update =
+        Update { table: "worklogs", key: "id", columns: COLUMNS.get(1..).unwrap_or_default(), rows: vec![] };
     for step in steps.iter().rev() {
         if ids.remove(&step.after.id) {
             update.rows.push(step.after.clone().into_values());

@@ -210,7 +210,9 @@ pub(super) fn altered(facts: &Facts, by: &Author<'_>, before: &Worklog, changes:
         facts.item_open(log.work_item_id, by.now)?;
     }
     log.budget_id = log.own_budget_id.or(log.work_item_id.and_then(|item| facts.item(item)?.budget));
-    log.comment = changes.comment.clone().applied_to(before.comment.clone()).filter(|comment| !comment.is_empty());
+    if !changes.comment.is_keep() {
+        log.comment = changes.comment.clone().applied_to(None).filter(|comment| !comment.is_empty());
+    }
     log.activity_type_id = match changes.activity_type {
         Patch::Keep => before.activity_type_id,
         Patch::Clear => None,

@@ -138,6 +138,24 @@ pub struct Answer {
     pub body: String,
     pub etag: Option<String>,
     pub location: Option<String>,
+    /// Sent instead of the body.
+    pub file: Option<Attachment>,
+}
+
+/// A file as an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    pub name: String,
+    pub media_type: &'static str,
+    pub content: Content,
+}
+
+/// Where the bytes of a file are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    Here(Vec<u8>),
+    /// Among the files of jobs.
+    Kept(Guid),
 }
 
 #[derive(Serialize)]
@@ -160,7 +178,7 @@ impl Answer {
     pub fn bare(data: impl Serialize) -> Result<Answer, Refusal> {
         let body = serde_json::to_string(&data)
             .map_err(|error| Refusal::from(crate::db::DbError::Other(format!("an answer: {error}"))))?;
-        Ok(Answer { status: 200, body, etag: None, location: None })
+        Ok(Answer { status: 200, body, etag: None, location: None, file: None })
     }
 
     /// A list.
@@ -177,11 +195,20 @@ impl Answer {
 
     /// 204.
     pub fn nothing() -> Answer {
-        Answer { status: 204, body: String::new(), etag: None, location: None }
+        Answer { status: 204, body: String::new(), etag: None, location: None, file: None }
     }
 
     pub fn tagged(self, etag: String) -> Answer {
         Answer { etag: Some(etag), ..self }
+    }
+
+    /// 202: somebody does it, and tells at this address how far it is.
+    pub fn accepted(self, location: String) -> Answer {
+        Answer { status: 202, location: Some(location), ..self }
+    }
+
+    pub fn file(file: Attachment) -> Answer {
+        Answer { status: 200, file: Some(file), ..Answer::nothing() }
     }
 
     pub fn created(self, location: String) -> Answer {

@@ -12,7 +12,9 @@ pub mod options;
 mod route;
 mod serve;
 pub mod shape;
+mod upload;
 
-pub use call::{Answer, Call, Job};
+pub use call::{Answer, Attachment, Call, Content, Job};
 pub use route::{Route, Verb, routes};
 pub use serve::configure;
+pub use upload::Uploaded;

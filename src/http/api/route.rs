@@ -64,6 +64,10 @@ pub struct Route {
     pub many: bool,
     /// The body is any JSON value; what is no JSON counts as a text.
     pub takes_text: bool,
+    /// The body is a file, which is kept in pieces before the handler hears of it.
+    pub takes_file: bool,
+    /// The answer is a file.
+    pub gives_file: bool,
     /// What stands in `data`, or each member of it where it is a list.
     pub answer: Option<&'static Shape>,
     /// The answer is a list.
@@ -89,6 +93,8 @@ impl Route {
             request: None,
             many: false,
             takes_text: false,
+            takes_file: false,
+            gives_file: false,
             answer: None,
             gives_many: false,
             prepare,
@@ -137,6 +143,14 @@ impl Route {
 
     pub const fn takes_text(self) -> Route {
         Route { takes_text: true, ..self }
+    }
+
+    pub const fn takes_file(self) -> Route {
+        Route { takes_file: true, ..self }
+    }
+
+    pub const fn gives_file(self) -> Route {
+        Route { gives_file: true, ..self }
     }
 
     pub const fn gives(self, answer: &'static Shape) -> Route {

@@ -16,6 +16,7 @@ use super::call::{Answer, Call, Job};
 use super::idempotency;
 use super::options::Options;
 use super::route::{Found, Route, Verb, find};
+use super::upload::{self, Upload};
 use crate::db::{AsConn, DbError};
 use crate::domain::refusal::{Kind, Refusal};
 use crate::http::address::{Address, Api};
@@ -51,7 +52,12 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
         rest::versions::check(options.get("api-version"), app.config.rest.strict_api_version)?;
     }
     let mut reader = Reader::admit(&http, route.need()).await?;
-    let body = read_body(&http, route, payload, app.config.rest.max_body_bytes).await?;
+    let (body, upload) = if route.takes_file {
+        let upload = Upload::take(&app, &http, &options, payload).await?;
+        (Some(upload.told()?), Some(upload))
+    } else {
+        (read_body(&http, route, payload, app.config.rest.max_body_bytes).await?, None)
+    };
     let key = http.headers().get("idempotency-key").filter(|_| route.verb == Verb::Post);
     let key = key.map(|key| idempotency::checked(key.as_bytes())).transpose()?;
     let mut again = true;
@@ -77,7 +83,12 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
                 reader = reader.again().await?;
             }
             Err(refusal) => return Err(refusal.into()),
-            Ok(answer) => return Ok(reply(&http, answer)),
+            Ok(answer) => {
+                if let Some(upload) = upload {
+                    upload.keep();
+                }
+                return Ok(reply(&http, &app, answer));
+            }
         }
     }
 }
@@ -183,7 +194,7 @@ fn unique(refusal: Refusal) -> Refusal {
     }
 }
 
-fn reply(http: &HttpRequest, answer: Answer) -> HttpResponse {
+fn reply(http: &HttpRequest, app: &Data<App>, answer: Answer) -> HttpResponse {
     let mut status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let known = header(http, header::IF_NONE_MATCH.as_str());
     let unchanged = answer.etag.as_deref().zip(known).is_some_and(|(etag, known)| known.contains(etag));
@@ -198,6 +209,9 @@ fn reply(http: &HttpRequest, answer: Answer) -> HttpResponse {
     }
     let vary = HeaderName::from_static("vary");
     response.insert_header((vary, HeaderValue::from_static("Authorization")));
+    if let Some(file) = answer.file {
+        return upload::send(app, response, file);
+    }
     if answer.body.is_empty() || status == StatusCode::NOT_MODIFIED {
         return response.finish();
     }

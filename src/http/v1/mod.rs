@@ -4,6 +4,8 @@
 mod activity_types;
 mod approvals;
 mod budgets;
+mod imports;
+mod jobs;
 pub mod objects;
 mod settings;
 mod users;
@@ -150,5 +152,35 @@ pub static ROUTES: &[Route] = &[
     Route::v1(Verb::Post, "operations/{id}/undo", worklogs::undo)
         .about("Take back all that one request did to logs")
         .gives(&objects::UNDONE),
+    Route::v1(Verb::Post, "imports", imports::create)
+        .about("Import a file as a job: the body is the file, or a form with it")
+        .options(&["dryRun", "onlyGood", "map", "fileName"])
+        .takes_file()
+        .gives(&jobs::JOB),
+    Route::v1(Verb::Get, "imports/template", imports::template).about("The workbook to fill in").gives_file(),
+    Route::v1(Verb::Post, "imports/{id}/undo", imports::undo)
+        .about("Take back all that an import did, while none of its weeks is approved")
+        .gives(&objects::UNDONE),
+    Route::v1(Verb::Get, "import-profiles", imports::profiles)
+        .about("The caller's mapping profiles")
+        .gives_list_of(&imports::PROFILE),
+    Route::v1(Verb::Put, "import-profiles/{name}", imports::keep_profile)
+        .about("Keep a mapping profile")
+        .takes(&imports::PROFILE_BODY)
+        .gives(&imports::PROFILE),
+    Route::v1(Verb::Delete, "import-profiles/{name}", imports::drop_profile).about("Delete a mapping profile"),
+    Route::v1(Verb::Get, "jobs", jobs::list)
+        .about("The caller's jobs, of administrators everybody's, the latest first")
+        .options(&["state", "skip", "count"])
+        .gives_list_of(&jobs::JOB),
+    Route::v1(Verb::Get, "jobs/{id}", jobs::one).about("How far a job is").gives(&jobs::JOB),
+    Route::v1(Verb::Post, "jobs/{id}/cancel", jobs::cancel).about("Ask for a job's end").gives(&jobs::JOB),
+    Route::v1(Verb::Get, "jobs/{id}/problems", jobs::problems)
+        .about("What is wrong with the rows of a file, in their order")
+        .options(&["skip", "count"])
+        .gives_list_of(&jobs::PROBLEM),
+    Route::v1(Verb::Get, "jobs/{id}/result", jobs::result)
+        .about("The file of a job: of an import its workbook with a Problem column")
+        .gives_file(),
     Route::v1(Verb::Get, "openapi.json", super::openapi::serve).about("This description, in OpenAPI 3.1"),
 ];
