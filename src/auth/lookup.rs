@@ -6,7 +6,7 @@
 use diesel::prelude::*;
 
 use super::{Credential, Digest, Scopes};
-use crate::db::tables::{api_tokens, users};
+use crate::db::tables::{api_tokens, identities, users};
 use crate::db::{AsConn, DbError};
 use crate::on;
 use crate::policy::{Caller, Duties, Role};
@@ -17,10 +17,12 @@ use crate::sql::{Guid, Instant};
 pub struct Admitted {
     pub caller: Caller,
     pub credential: Credential,
-    pub token_id: i32,
+    /// Of what has its last use written.
+    pub token_id: Option<i32>,
     pub scopes: Scopes,
     pub expires_at: Instant,
-    token_version: i32,
+    /// Of the token or identity.
+    version: i32,
     auth_version: i32,
 }
 
@@ -51,9 +53,44 @@ struct Row {
 
 /// Who the credential admits at this time.
 pub fn lookup(conn: &mut impl AsConn, credential: Credential, now: Instant) -> Result<Option<Admitted>, DbError> {
-    let Credential::Token(digest) = credential;
-    let row: Option<Row> = find(conn, &digest)?;
-    Ok(row.filter(|row| row.admits(&digest, now)).map(|row| row.admitted(credential)))
+    match credential {
+        Credential::Token(digest) => {
+            let row: Option<Row> = find(conn, &digest)?;
+            Ok(row.filter(|row| row.admits(&digest, now)).map(|row| row.admitted(credential)))
+        }
+        Credential::Identity(id) => identity(conn, id),
+    }
+}
+
+/// The person of an identity. The role alone says what it may: scopes narrow tokens.
+fn identity(conn: &mut impl AsConn, id: i32) -> Result<Option<Admitted>, DbError> {
+    type Found = (i32, i32, Guid, String, i32, bool, i32, i32);
+    let found: Option<Found> = on!(conn, c => identities::table
+        .inner_join(users::table)
+        .filter(identities::id.eq(id))
+        .select((
+            identities::version,
+            users::id,
+            users::guid,
+            users::name,
+            users::role,
+            users::is_active,
+            users::auth_version,
+            users::duties,
+        ))
+        .first(c)
+        .optional())?;
+    let admitted = |(version, user_id, user_guid, name, role, _, auth_version, duties)| Admitted {
+        caller: Caller { user_id, user_guid, name, role: Role::from_number(role), duties: Duties::from_bits(duties) },
+        credential: Credential::Identity(id),
+        token_id: None,
+        scopes: Scopes::ALL,
+        // The connection has an end of its own.
+        expires_at: Instant(i64::MAX),
+        version,
+        auth_version,
+    };
+    Ok(found.filter(|(.., is_active, _, _)| *is_active).map(admitted))
 }
 
 fn find(conn: &mut impl AsConn, digest: &Digest) -> Result<Option<Row>, DbError> {
@@ -96,10 +133,10 @@ impl Row {
         Admitted {
             caller,
             credential,
-            token_id: self.token_id,
+            token_id: Some(self.token_id),
             scopes: Scopes::from_bits(self.scopes),
             expires_at: self.expires_at,
-            token_version: self.token_version,
+            version: self.token_version,
             auth_version: self.auth_version,
         }
     }

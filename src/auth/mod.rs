@@ -1,16 +1,25 @@
 //! How a caller proves who it is.
 //!
-//! In: the `Authorization` headers of a request. Out: the digest of a token ([`presented`]), and what the database says of
-//! it ([`lookup`]). AU-3: one credential a request. A further way to sign in is a further module here and a further
+//! In: the `Authorization` headers of a request. Out: what they carry ([`presented`]), and what the database says of a
+//! credential ([`lookup`]). AU-3: one credential a request. A further way to sign in is a further module here and a further
 //! variant of [`Credential`]; the challenge list of a 401 stands in [`CHALLENGES`].
 
+pub mod audit;
 mod basic;
 mod bearer;
 mod door;
+pub mod identities;
 mod issue;
 mod keys;
 mod lookup;
+pub mod ntlm;
+pub mod throttle;
 pub mod tokens;
+pub mod vault;
+pub mod windows;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 pub use door::{Door, Use, write_uses};
 pub use issue::{NewToken, Token, TokenError, create, list, revoke};
@@ -27,6 +36,16 @@ pub const CHALLENGES: [&str; 2] = ["Bearer", "Basic realm=\"timetracker\""];
 pub enum Credential {
     /// An API token, by its digest: the token itself goes no further.
     Token(Digest),
+    /// An identity that has proven itself on this connection, or by a proxy's word, by its id.
+    Identity(i32),
+}
+
+/// What the headers of a request carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presented {
+    Credential(Credential),
+    /// A message of a handshake, decoded.
+    Handshake(ntlm::Scheme, Vec<u8>),
 }
 
 /// Why a request is not let in. Clients get one text for all of 401 (AU-100).
@@ -43,8 +62,11 @@ pub enum Refusal {
     Denied,
 }
 
+/// Longest message of a handshake, in base64.
+const LONGEST_MESSAGE: usize = ntlm::spnego::LONGEST.div_ceil(3) * 4;
+
 /// Reads the values of all `Authorization` headers. No database is asked: a token whose checksum is wrong ends here.
-pub fn presented<'h>(mut authorization: impl Iterator<Item = &'h [u8]>) -> Result<Credential, Refusal> {
+pub fn presented<'h>(mut authorization: impl Iterator<Item = &'h [u8]>) -> Result<Presented, Refusal> {
     let value = authorization.next().ok_or(Refusal::Missing)?;
     if authorization.next().is_some() {
         return Err(Refusal::Several);
@@ -52,32 +74,35 @@ pub fn presented<'h>(mut authorization: impl Iterator<Item = &'h [u8]>) -> Resul
     let value = std::str::from_utf8(value).map_err(|_| Refusal::Unknown)?.trim();
     let (scheme, rest) = value.split_once([' ', '\t']).unwrap_or((value, ""));
     let rest = rest.trim();
-    let token = if scheme.eq_ignore_ascii_case("bearer") {
-        bearer::token(rest)
-    } else if scheme.eq_ignore_ascii_case("basic") {
-        basic::token(rest)
+    let is = |name: &str| scheme.eq_ignore_ascii_case(name);
+    let credential = |digest: Option<Digest>| digest.map(|digest| Presented::Credential(Credential::Token(digest)));
+    let presented = if is("bearer") {
+        credential(bearer::token(rest))
+    } else if is("basic") {
+        credential(basic::token(rest))
     } else {
-        None
+        [ntlm::Scheme::Ntlm, ntlm::Scheme::Negotiate].into_iter().find(|known| is(known.name())).and_then(|scheme| {
+            let message = STANDARD.decode(rest).ok().filter(|_| rest.len() <= LONGEST_MESSAGE);
+            message.filter(|message| !message.is_empty()).map(|message| Presented::Handshake(scheme, message))
+        })
     };
-    token.map(Credential::Token).ok_or(Refusal::Unknown)
+    presented.ok_or(Refusal::Unknown)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
 
     const TOKEN: &str = "tlt_0123456789ABCDEFGHIJKLMNOPQRSTUVW1lwW0o";
 
-    fn read(values: &[&str]) -> Result<Credential, Refusal> {
+    fn read(values: &[&str]) -> Result<Presented, Refusal> {
         presented(values.iter().map(|value| value.as_bytes()))
     }
 
     #[test]
     fn every_form_of_the_contract_carries_the_token() {
         let basic = |text: String| format!("Basic {}", STANDARD.encode(text));
-        let good = Ok(Credential::Token(Digest::of(TOKEN)));
+        let good = Ok(Presented::Credential(Credential::Token(Digest::of(TOKEN))));
         let forms = [
             format!("Bearer {TOKEN}"),
             format!("bEARER   {TOKEN} "),
@@ -102,6 +127,9 @@ mod tests {
             "Basic ".to_owned(),
             "Basic Og==".to_owned(),
             "Negotiate YII".to_owned(),
+            "NTLM".to_owned(),
+            "NTLM !!!!".to_owned(),
+            format!("NTLM {}", "A".repeat(LONGEST_MESSAGE + 4)),
             TOKEN.to_owned(),
             // A wrong checksum, and a password with a colon of its own.
             format!("Bearer {}p", &TOKEN[..42]),
@@ -111,6 +139,7 @@ mod tests {
         for form in &refused {
             assert_eq!(read(&[form]), Err(Refusal::Unknown), "{form}");
         }
+        assert_eq!(read(&["nTLM TlRM"]), Ok(Presented::Handshake(ntlm::Scheme::Ntlm, b"NTL".to_vec())));
         assert_eq!(read(&[]), Err(Refusal::Missing));
         let two = format!("Bearer {TOKEN}");
         assert_eq!(read(&[&two, &two]), Err(Refusal::Several));

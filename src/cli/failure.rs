@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::auth::TokenError;
+use crate::auth::identities::IdentityError;
 use crate::config::ConfigError;
 use crate::db::migrate::MigrateError;
 use crate::db::{DbError, UrlError};
@@ -139,6 +140,18 @@ impl From<TokenError> for Failure {
             TokenError::Random(_) => "",
         };
         Failure::new(Exit::Failed, "no token was made or revoked", why, hint)
+    }
+}
+
+impl From<IdentityError> for Failure {
+    fn from(error: IdentityError) -> Failure {
+        let why = error.to_string();
+        let hint = match error {
+            IdentityError::Database(error) => return error.into(),
+            IdentityError::Taken(_) => "take it from them first: timeledger user windows-account … --remove",
+            IdentityError::Vault(_) => "TIMELEDGER_KEY=$(head -c 32 /dev/urandom | base64)",
+        };
+        Failure::new(Exit::Failed, "the Windows account was not changed", why, hint)
     }
 }
 

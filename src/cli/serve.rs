@@ -62,7 +62,7 @@ pub fn serve(config: Config, url: DatabaseUrl, listener: TcpListener) -> Result 
     let db = open_threads(&config, url);
     let address = listener.local_addr()?;
     tracing::info!(address = %format_args!("http://{address}"), database = %db.url(), "listening");
-    let app = App::new(config, db, Clock::system(), metrics);
+    let app = App::new(config, db, Clock::system(), metrics)?;
     actix_web::rt::System::new().block_on(http::serve(app, listener)).map_err(|error| failed_to_start(&error))
 }
 

@@ -1,14 +1,21 @@
-//! `timeledger user add|list|role|disable`: people and their roles.
+//! `timeledger user`: people, their roles, and their Windows accounts.
+
+use std::io::Read;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::failure::Result;
+use super::failure::{Exit, Failure, Result};
 use super::output;
 use super::settings::{ConfigArgs, DatabaseArgs, connect};
+use crate::auth::identities::{self, IdentityError};
+use crate::auth::ntlm::nt_hash;
+use crate::auth::windows::Account;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::db::{Hold, Role as ConnRole, Tx};
 use crate::domain::people::{self, NewPerson, PeopleError, Person};
+use crate::http::signin;
 use crate::policy::Role;
 
 /// Add, list and change people and their roles
@@ -17,6 +24,8 @@ use crate::policy::Role;
   timeledger user add ann@example.com --name 'Ann Example' --role Team
   timeledger user list --json
   timeledger user role ann@example.com Product
+  timeledger user windows-account ann@example.com 'CORP\\ann'
+  timeledger user windows-password ann@example.com 'CORP\\ann' < password.txt
 
 NAME is a unique name, in any letter case, or an id. Roles: None, Team (own time), Product (everybody's time and
 budgets), Budget (manages budgets), Administrator.")]
@@ -70,6 +79,27 @@ enum Action {
         #[command(flatten)]
         database: DatabaseArgs,
     },
+    /// Let somebody sign in with a Windows account
+    WindowsAccount {
+        /// Unique name or id
+        user: String,
+        /// Such as CORP\ann or ann@corp.example.com, of a domain in auth.windows_domains
+        account: String,
+        /// Take the account from them instead
+        #[arg(long)]
+        remove: bool,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Keep the password of somebody's Windows account here, read from standard input; for sites without a domain
+    WindowsPassword {
+        /// Unique name or id
+        user: String,
+        /// Such as CORP\ann or ann@corp.example.com, of a domain in auth.windows_domains
+        account: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
 }
 
 impl User {
@@ -93,8 +123,73 @@ impl User {
                 let person = write(args, &database, |tx| people::set_active(tx, &user, undo))?;
                 output::line(format!("{} is {}", person.unique_name, state(&person)))
             }
+            Action::WindowsAccount { user, account, remove, database } => {
+                let config = args.load(&database, None)?.config;
+                let account = windows_account(&config, &account)?;
+                if remove { take_account(&config, &user, &account) } else { give_account(&config, &user, &account) }
+            }
+            Action::WindowsPassword { user, account, database } => {
+                let config = args.load(&database, None)?.config;
+                keep_password(&config, &user, &windows_account(&config, &account)?)
+            }
         }
     }
+}
+
+fn windows_account(config: &Config, name: &str) -> Result<Account> {
+    signin::domains(config)?.parse(name).ok_or_else(|| {
+        let why = format!("`{name}` is in no domain of auth.windows_domains");
+        Failure::new(Exit::Failed, "there is no such Windows account", why, "for example CORP\\ann")
+    })
+}
+
+fn give_account(config: &Config, user: &str, account: &Account) -> Result {
+    let mut conn = connect(config, ConnRole::Writer)?;
+    let person = people::find(&mut conn, user)?;
+    let now = Clock::system().now();
+    conn.write(|tx| {
+        tx.hold(Hold::Exclusive)?;
+        identities::link_windows(tx, person.id, account, now)
+    })?;
+    output::line(format!("{} may sign in as {account}", person.unique_name))
+}
+
+fn take_account(config: &Config, user: &str, account: &Account) -> Result {
+    let mut conn = connect(config, ConnRole::Writer)?;
+    let person = people::find(&mut conn, user)?;
+    let taken = conn.write::<_, IdentityError>(|tx| {
+        tx.hold(Hold::Exclusive)?;
+        let is_theirs = identities::find_windows(tx, account)?.is_some_and(|(_, owner)| owner == person.id);
+        if is_theirs { identities::unlink_windows(tx, account) } else { Ok(None) }
+    })?;
+    if taken.is_none() {
+        let why = format!("{account} is not an account of {}", person.unique_name);
+        return Err(Failure::new(Exit::Failed, "nothing was taken away", why, ""));
+    }
+    output::line(format!("{} may no longer sign in as {account}", person.unique_name))
+}
+
+fn keep_password(config: &Config, user: &str, account: &Account) -> Result {
+    let vault = signin::vault(config)?;
+    let mut text = String::new();
+    // One line; a password in an argument would stand in the list of processes.
+    std::io::stdin().take(4_096).read_to_string(&mut text)?;
+    let password = text.strip_suffix('\n').unwrap_or(&text);
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    if password.is_empty() || password.contains('\n') {
+        let hint = "give the password alone on standard input";
+        return Err(Failure::new(Exit::Failed, "no password was kept", "there is no line with a password", hint));
+    }
+    let hash = nt_hash(password);
+    let mut conn = connect(config, ConnRole::Writer)?;
+    let person = people::find(&mut conn, user)?;
+    let now = Clock::system().now();
+    conn.write::<_, IdentityError>(|tx| {
+        tx.hold(Hold::Exclusive)?;
+        let identity = identities::link_windows(tx, person.id, account, now)?;
+        identities::keep_hash(tx, &vault, identity, hash, now)
+    })?;
+    output::line(format!("{} may sign in as {account}", person.unique_name))
 }
 
 fn write(

@@ -18,7 +18,9 @@ const PREFIX: &str = "TIMELEDGER_";
 /// Where the file lies when neither `--config` nor `TIMELEDGER_CONFIG` says so.
 const DEFAULT_FILE: &str = "timeledger.toml";
 /// Settings that are masked and that a `…_FILE` variable may name a file for.
-const SECRETS: [&str; 2] = ["database.url", "metrics.token"];
+const SECRETS: [&str; 3] = ["database.url", "metrics.token", "auth.key"];
+/// Variables whose names are fixed elsewhere, and the keys that they set.
+const ALIASES: [(&str, &str); 2] = [("KEY", "auth.key"), ("KEY_FILE", "auth.key_file")];
 
 /// What the layers above the defaults are read from.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +82,8 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn value(key: &str, why: impl Into<String>) -> ConfigError {
+    /// A value that cannot be used, and why.
+    pub fn value(key: &str, why: impl Into<String>) -> ConfigError {
         ConfigError {
             what: format!("`{key}` has a value that cannot be used"),
             why: why.into(),
@@ -155,8 +158,11 @@ impl Sources {
             if rest == "CONFIG" || rest.starts_with("TEST_") {
                 continue;
             }
-            let key = rest.to_ascii_lowercase().replace("__", ".");
-            let from_file = key.strip_suffix("_file").filter(|key| SECRETS.contains(key));
+            let alias = ALIASES.iter().find(|(alias, _)| *alias == rest).map(|(_, key)| (*key).to_owned());
+            let key = alias.unwrap_or_else(|| rest.to_ascii_lowercase().replace("__", "."));
+            // A key of its own that names a file reads it itself, with care.
+            let from_file = key.strip_suffix("_file").filter(|_| find(defaults, &key).is_none());
+            let from_file = from_file.filter(|key| SECRETS.contains(key));
             let (key, text) = match from_file {
                 Some(key) => (key.to_owned(), secret_from(name, text)?),
                 None => (key, text.clone()),
@@ -381,6 +387,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if odata.max_joins > 60 {
         return Err(ConfigError::value("odata.max_joins", "SQLite takes 64 tables a statement; 60 at most"));
     }
+    super::signin::check(&config.auth, &config.ntlm).map_err(|(key, why)| ConfigError::value(key, why))?;
     if tracing_subscriber::EnvFilter::builder().parse(&config.log.level).is_err() {
         return Err(ConfigError::value("log.level", "it is none of error, warn, info, debug, trace and no directive"));
     }

@@ -6,6 +6,7 @@
 mod load;
 mod network;
 mod secret;
+mod signin;
 
 use std::net::SocketAddr;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use load::{ConfigError, Loaded, Origin, Setting, Sources};
 pub use network::Network;
 pub use secret::Secret;
+pub use signin::{Auth, ChannelBinding, Mode, Ntlm, Provision, Verifier, networks};
 
 /// Everything that can be set. A field's name is its key; its comment is its documentation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,8 @@ pub struct Config {
     pub log: Log,
     pub cors: Cors,
     pub metrics: Metrics,
+    pub auth: Auth,
+    pub ntlm: Ntlm,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

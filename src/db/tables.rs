@@ -503,6 +503,65 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    identities (id) {
+        id -> Integer,
+        user_id -> Integer,
+        kind -> Integer,
+        issuer -> Text,
+        subject -> Text,
+        version -> Integer,
+        created_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    windows_passwords (identity_id) {
+        identity_id -> Integer,
+        sealed -> Binary,
+        changed_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    sign_in_counts (key) {
+        key -> Text,
+        failures -> Integer,
+        since -> InstantType,
+        blocked_until -> Nullable<InstantType>,
+        succeeded_at -> Nullable<InstantType>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    audit (id) {
+        id -> BigInt,
+        at -> InstantType,
+        event -> Text,
+        outcome -> Text,
+        user_id -> Nullable<Integer>,
+        credential -> Nullable<Text>,
+        credential_id -> Nullable<Integer>,
+        address -> Nullable<Text>,
+        request -> Nullable<GuidType>,
+        target -> Nullable<Text>,
+        details -> Text,
+        digest -> Binary,
+    }
+}
+
 diesel::joinable!(teams -> projects (project_id));
 diesel::joinable!(team_members -> teams (team_id));
 diesel::joinable!(team_members -> users (user_id));
@@ -525,6 +584,8 @@ diesel::joinable!(worklogs -> users (user_id));
 diesel::joinable!(worklogs -> budgets (budget_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(approvals -> users (user_id));
+diesel::joinable!(identities -> users (user_id));
+diesel::joinable!(windows_passwords -> identities (identity_id));
 diesel::joinable!(timers -> users (user_id));
 diesel::joinable!(jobs -> users (user_id));
 diesel::joinable!(import_rows -> worklogs (worklog_id));
@@ -562,4 +623,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     job_problems,
     import_rows,
     import_profiles,
+    identities,
+    windows_passwords,
+    sign_in_counts,
+    audit,
 );

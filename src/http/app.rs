@@ -15,11 +15,12 @@ use tokio::sync::OnceCell;
 use super::concurrency::Concurrency;
 use super::fields::KnownFields;
 use super::problem::Problem;
+use super::signin::{self, Record, Windows};
 use super::tracking::{self, Listeners};
 use super::{assets, health, jobs, middleware};
 use crate::auth::{self, Door};
 use crate::clock::Clock;
-use crate::config::{self, Config, Network};
+use crate::config::{self, Config, ConfigError, Network};
 use crate::db::{Db, DbError};
 use crate::odata::limits::Limits;
 use crate::odata::skiptoken::Sealer;
@@ -27,6 +28,9 @@ use crate::telemetry::Metrics;
 
 /// Seconds between two writes of when tokens were last used (AU-17).
 const USES_EVERY: Duration = Duration::from_secs(300);
+
+/// Seconds between two looks for refusals that were counted rather than written (AU-96).
+const COUNTS_EVERY: Duration = Duration::from_secs(60);
 
 /// What every handler shares: `app: web::Data<App>`.
 pub struct App {
@@ -41,6 +45,9 @@ pub struct App {
     pub(super) fields: KnownFields,
     sealer: OnceCell<Sealer>,
     trusted: Vec<Network>,
+    /// Sign-in with Windows accounts, where it is set up.
+    pub(super) windows: Option<Windows>,
+    pub(super) record: Record,
 }
 
 impl std::fmt::Debug for App {
@@ -50,8 +57,10 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
-    pub fn new(config: Config, db: Db, clock: Clock, metrics: Metrics) -> App {
-        App {
+    pub fn new(config: Config, db: Db, clock: Clock, metrics: Metrics) -> Result<App, ConfigError> {
+        Ok(App {
+            windows: Windows::of(&config, &db)?,
+            record: Record::default(),
             limits: limits(&config.odata),
             concurrency: Concurrency::new(config.odata.max_concurrent),
             trusted: config.trusted_proxies(),
@@ -63,7 +72,7 @@ impl App {
             db,
             clock,
             metrics,
-        }
+        })
     }
 
     /// The app of a request. Every server of this crate has one.
@@ -174,6 +183,7 @@ pub async fn serve_until(
             .app_data(shared.clone())
             .app_data(PayloadConfig::new(config.odata.max_body_bytes))
             .wrap(from_fn(middleware::problems))
+            .wrap(from_fn(signin::sign_in))
             .wrap(Condition::new(config.server.compression, Compress::default()))
             .wrap(Condition::new(!config.cors.origins.is_empty(), cors(&config.cors)))
             .wrap(from_fn(middleware::edge))
@@ -190,6 +200,8 @@ pub async fn serve_until(
         listening.listeners.close();
     };
     let running = HttpServer::new(factory)
+        // The state of a handshake lives and dies with its connection (AU-30).
+        .on_connect(|_, connection| drop(connection.insert(auth::ntlm::Connection::default())))
         .workers(workers)
         .max_connections((server.max_connections / workers).max(1))
         .client_request_timeout(Duration::from_secs(server.header_timeout))
@@ -204,6 +216,7 @@ pub async fn serve_until(
         .run();
     let beside = [
         actix_web::rt::spawn(write_uses_at_times(app.clone())),
+        actix_web::rt::spawn(write_counts_at_times(app.clone())),
         actix_web::rt::spawn(tracking::act_on_due_timers(app.clone())),
         actix_web::rt::spawn(tracking::tell_listeners(app.clone())),
         actix_web::rt::spawn(jobs::run(app.clone())),
@@ -211,6 +224,7 @@ pub async fn serve_until(
     let outcome = running.await;
     beside.iter().for_each(|task| task.abort());
     app.write_uses().await;
+    signin::write_counts(&app).await;
     let db = app.db.clone();
     web::block(move || db.close()).await.map_err(io::Error::other)?;
     outcome
@@ -220,6 +234,13 @@ async fn write_uses_at_times(app: Data<App>) {
     loop {
         actix_web::rt::time::sleep(USES_EVERY).await;
         app.write_uses().await;
+    }
+}
+
+async fn write_counts_at_times(app: Data<App>) {
+    loop {
+        actix_web::rt::time::sleep(COUNTS_EVERY).await;
+        signin::write_counts(&app).await;
     }
 }
 

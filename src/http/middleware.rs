@@ -131,13 +131,18 @@ pub(super) async fn problems<B: MessageBody + 'static>(
     let mut response = next.call(request).await?;
     spare_workbooks(response.headers_mut());
     let Some(error) = response.response().error() else { return Ok(response.map_into_left_body()) };
-    let request = response.request();
+    let problem = Problem::of_actix(error);
+    let answer = answered(response.request(), problem);
+    Ok(response.into_response(answer).map_into_right_body())
+}
+
+/// A problem in the envelope of its route; the log hears its cause.
+pub(super) fn answered(request: &HttpRequest, problem: Problem) -> HttpResponse {
     let id = RequestId::of(request).0;
     let debug = App::of(request).config.odata.debug;
-    let problem = Problem::of_actix(error).placed(Envelope::of(request.path()), &id.to_string(), debug);
+    let problem = problem.placed(Envelope::of(request.path()), &id.to_string(), debug);
     log(&problem, id);
-    let answer = actix_web::ResponseError::error_response(&problem);
-    Ok(response.into_response(answer).map_into_right_body())
+    actix_web::ResponseError::error_response(&problem)
 }
 
 /// A workbook is a zip already: to compress it again would cost time and save nothing. The compression leaves alone what

@@ -17,6 +17,7 @@ mod public;
 mod reader;
 pub mod rest;
 mod tracking;
+pub mod signin;
 pub mod v1;
 
 pub use app::{App, limits, serve, serve_until};

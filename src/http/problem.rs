@@ -160,6 +160,38 @@ impl Problem {
         self
     }
 
+    /// 429: sign-ins that failed (AU-90).
+    pub(super) fn too_many_failures(seconds: u64) -> Problem {
+        let message = "Too many sign-ins failed. Wait, then try again.";
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "QuoteExceededError", message).retry_after(seconds)
+    }
+
+    /// 503: nobody can say whether a password is right.
+    pub(super) fn verifier_down(cause: impl fmt::Display) -> Problem {
+        let message = "Sign-in with Windows accounts does not work at this moment. Try again later.";
+        let mut problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ApiDisabled", message).retry_after(5);
+        problem.0.cause = Some(cause.to_string());
+        problem
+    }
+
+    /// 503: too many handshakes have begun (AU-33).
+    pub(super) fn too_many_handshakes() -> Problem {
+        let message = "Too many clients are signing in. Try again.";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ApiDisabled", message).retry_after(1)
+    }
+
+    /// 403: a page elsewhere let a browser send this (AU-73).
+    pub(super) fn foreign_origin() -> Problem {
+        let message =
+            "This request was sent from another site's page. Windows sign-in does not cover that; use a token.";
+        Problem::new(StatusCode::FORBIDDEN, "CsrfFailed", message)
+    }
+
+    /// 408: a body that does not come.
+    pub(super) fn body_too_slow() -> Problem {
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The body came too slowly.")
+    }
+
     /// Where it is answered: the route's envelope, the id under which the log has it.
     pub(super) fn placed(mut self, envelope: Envelope, request: &str, debug: bool) -> Problem {
         self.0.envelope = envelope;

@@ -26,7 +26,7 @@ impl FromRequest for PublicUrl {
     }
 }
 
-fn of(request: &HttpRequest) -> String {
+pub(super) fn of(request: &HttpRequest) -> String {
     let app = App::of(request);
     let configured = app.config.server.public_url.trim_end_matches('/');
     if !configured.is_empty() {

@@ -14,7 +14,8 @@ use super::App;
 use super::middleware::{UserId, hold};
 use super::problem::Problem;
 use super::public::client_address;
-use crate::auth::{self, Admitted, Credential, Refusal, Scopes};
+use super::signin::SignedIn;
+use crate::auth::{self, Admitted, Credential, Presented, Refusal, Scopes};
 use crate::db::{Conn, DbError};
 use crate::policy::{Caller, Duties, Role};
 
@@ -90,7 +91,7 @@ impl FromRequest for Reader {
 
 async fn admit(request: &HttpRequest, need: Need) -> Result<Reader, Problem> {
     let app = App::of(request);
-    let credential = auth::presented(request.headers().get_all(header::AUTHORIZATION).map(|value| value.as_bytes()))?;
+    let credential = credential(request)?;
     let now = app.clock.now();
     // A caller who would be refused may have been let in since: only the database refuses.
     let recalled = app.door.recall(credential, now).filter(|admitted| need.check(admitted).is_ok());
@@ -104,9 +105,24 @@ async fn admit(request: &HttpRequest, need: Need) -> Result<Reader, Problem> {
     let permit = app.concurrency.permit(admitted.caller.user_id).ok_or_else(|| Problem::too_many_requests(limit))?;
     hold(request, permit);
     let client = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let address = client_address(request).map(|address| address.to_string());
-    app.door.used(admitted.token_id, now, address, client);
+    if let Some(token_id) = admitted.token_id {
+        let address = client_address(request).map(|address| address.to_string());
+        app.door.used(token_id, now, address, client);
+    }
     Ok(Reader { admitted, need, app })
+}
+
+/// That of the connection or a proxy, else that of the request's own headers.
+fn credential(request: &HttpRequest) -> Result<Credential, Refusal> {
+    if let Some(SignedIn(credential)) = request.extensions().get::<SignedIn>() {
+        return Ok(*credential);
+    }
+    let values = request.headers().get_all(header::AUTHORIZATION).map(|value| value.as_bytes());
+    match auth::presented(values)? {
+        Presented::Credential(credential) => Ok(credential),
+        // The handshake stands before every route that takes one.
+        Presented::Handshake(..) => Err(Refusal::Unknown),
+    }
 }
 
 async fn look_up(app: &App, credential: Credential) -> Result<Admitted, Problem> {

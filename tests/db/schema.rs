@@ -46,7 +46,8 @@ fn introspect(conn: &mut Conn) -> Tables {
     found
 }
 
-const NAMES: [&str; 5] = ["0001_initial", "0002_writing", "0003_search", "0004_tracking", "0005_jobs"];
+const NAMES: [&str; 6] =
+    ["0001_initial", "0002_writing", "0003_search", "0004_tracking", "0005_jobs", "0006_signin"];
 
 #[test]
 fn migrations_go_up_and_down() {
@@ -223,5 +224,6 @@ fn the_tables_are_as_declared() {
         continuations approvals week_locks changes idempotency_keys
         timers pairings pairing_attempts
         jobs job_files job_problems import_rows import_profiles
+        identities windows_passwords sign_in_counts audit
     }
 }

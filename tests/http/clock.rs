@@ -26,7 +26,8 @@ fn serve(database: &Database, clock: Clock) -> (SocketAddr, tokio::sync::oneshot
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let app = App::new(Config::default(), Db::open(Options::new(database.url.clone())), clock, Metrics::new().unwrap());
+    let app = App::new(Config::default(), Db::open(Options::new(database.url.clone())), clock, Metrics::new().unwrap())
+        .unwrap();
     let server = std::thread::spawn(move || {
         let ended = async move { drop(stopped.await) };
         actix_web::rt::System::new().block_on(serve_until(app, listener, ended)).expect("it serves");

@@ -28,6 +28,8 @@ const CODES: &[(&str, &str)] = &[
     ("QuoteExceededError", "There were too many requests."),
     ("UnexpectedError", "The server failed."),
     ("ApiDisabled", "The API is switched off."),
+    // Not in the contract, whose product has no such check.
+    ("CsrfFailed", "The request was sent from another site."),
 ];
 
 /// The contract's code for a problem, and its description.

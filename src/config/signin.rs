@@ -1,0 +1,206 @@
+//! Settings of signing in: `[auth]` and `[ntlm]` (AU-1, AU-6, AU-7, AU-25, AU-33, AU-42, AU-90).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Network, Secret};
+
+/// Who is let in, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// `cloud`: no Windows sign-in, whatever else is set. `on_prem` and `mixed`: what is set up is offered.
+    pub mode: Mode,
+    /// Keys of what is kept sealed, 32 bytes in base64, also as `NUMBER:BASE64`; the first seals. Also `TIMELEDGER_KEY`.
+    pub key: Secret,
+    /// A file with such keys, readable by its owner alone.
+    pub key_file: String,
+    /// Windows domains that are let in: `CORP=corp.example.com`, one entry a DNS name, or `CORP` alone.
+    pub windows_domains: Vec<String>,
+    /// The domain of Windows names that come without one. Empty: they are refused.
+    pub default_domain: String,
+    /// What becomes of an account that nobody is yet: `deny`, `none_role`, `default_role`.
+    pub provision: Provision,
+    /// Networks of proxies that say in a header who has signed in. They must take that header away from what clients send.
+    pub proxy_addresses: Vec<String>,
+    /// That header.
+    pub proxy_header: String,
+    /// Sign-ins of one account that may fail from one address in the window; then both together wait 30 s, doubling to 15 min.
+    pub pair_failures: u32,
+    /// Sign-ins that may fail from one address in the window.
+    pub address_failures: u32,
+    /// Sign-ins of one account that may fail in an hour before addresses that it never came from wait a second.
+    pub account_failures: u32,
+    /// The window, in seconds.
+    pub failure_window: u64,
+}
+
+impl Default for Auth {
+    fn default() -> Auth {
+        Auth {
+            mode: Mode::Mixed,
+            key: Secret::default(),
+            key_file: String::new(),
+            windows_domains: Vec::new(),
+            default_domain: String::new(),
+            provision: Provision::DefaultRole,
+            proxy_addresses: Vec::new(),
+            proxy_header: "X-Remote-User".to_owned(),
+            pair_failures: 5,
+            address_failures: 100,
+            account_failures: 50,
+            failure_window: 900,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Cloud,
+    OnPrem,
+    #[default]
+    Mixed,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provision {
+    Deny,
+    NoneRole,
+    #[default]
+    DefaultRole,
+}
+
+/// Sign-in with Windows accounts, by NTLM and Negotiate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ntlm {
+    /// Who knows the passwords: `off`, `winbind` (the domain, by the helper), `local` (`user windows-password`).
+    pub verifier: Verifier,
+    /// The helper's program and arguments.
+    pub helper: Vec<String>,
+    /// NetBIOS name of the domain that challenges name. Empty: the first of `auth.windows_domains`.
+    pub domain: String,
+    /// NetBIOS name of this computer, as challenges name it.
+    pub computer: String,
+    pub dns_domain: String,
+    pub dns_computer: String,
+    /// Refuse clients that send no MIC, as curl, httpntlm and ntlmclient do.
+    pub require_mic: bool,
+    /// Seconds that a client's clock may differ.
+    pub max_skew: u64,
+    /// Whether an answer must be made for this server's TLS: `off`, `if_sent`, `require`. Plain http has nothing to compare.
+    pub channel_binding: ChannelBinding,
+    /// Certificates (PEM files) of TLS proxies before this server, for the channel.
+    pub extra_certificates: Vec<String>,
+    /// Proxies that keep one upstream connection for each client, as nginx with `ntlm` does. Through all others there is no
+    /// NTLM.
+    pub pinned_proxies: Vec<String>,
+    /// Handshakes that may wait for their last message, in all and from one address.
+    pub max_half_open: usize,
+    pub max_half_open_per_address: usize,
+    /// Minutes for which a connection stays signed in.
+    pub identity_minutes: u64,
+    /// Sign-ins of one account that may fail from one address before the domain, which may lock the account, is no longer
+    /// asked.
+    pub domain_failures: u32,
+}
+
+impl Default for Ntlm {
+    fn default() -> Ntlm {
+        Ntlm {
+            verifier: Verifier::Off,
+            helper: vec!["ntlm_auth".to_owned(), "--helper-protocol=ntlm-server-1".to_owned()],
+            domain: String::new(),
+            computer: "TIMELEDGER".to_owned(),
+            dns_domain: String::new(),
+            dns_computer: String::new(),
+            require_mic: false,
+            max_skew: 1_800,
+            channel_binding: ChannelBinding::IfSent,
+            extra_certificates: Vec::new(),
+            pinned_proxies: Vec::new(),
+            max_half_open: 1_024,
+            max_half_open_per_address: 256,
+            identity_minutes: 60,
+            domain_failures: 3,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verifier {
+    #[default]
+    Off,
+    Winbind,
+    Local,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelBinding {
+    Off,
+    #[default]
+    IfSent,
+    Require,
+}
+
+/// The networks of a list, as checked when the configuration was loaded.
+pub fn networks(texts: &[String]) -> Vec<Network> {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Rules that types do not say: the key at fault and why.
+pub(super) fn check(auth: &Auth, ntlm: &Ntlm) -> Result<(), (&'static str, String)> {
+    for (key, list) in [("auth.proxy_addresses", &auth.proxy_addresses), ("ntlm.pinned_proxies", &ntlm.pinned_proxies)]
+    {
+        for text in list {
+            text.parse::<Network>().map_err(|why| (key, why))?;
+        }
+    }
+    if actix_web::http::header::HeaderName::try_from(&auth.proxy_header).is_err() {
+        return Err(("auth.proxy_header", format!("`{}` is no name of a header", auth.proxy_header)));
+    }
+    let least_one = [
+        ("auth.pair_failures", u64::from(auth.pair_failures)),
+        ("auth.address_failures", auth.address_failures.into()),
+        ("auth.account_failures", auth.account_failures.into()),
+        ("auth.failure_window", auth.failure_window),
+        ("ntlm.domain_failures", ntlm.domain_failures.into()),
+        ("ntlm.identity_minutes", ntlm.identity_minutes),
+        ("ntlm.max_half_open", ntlm.max_half_open as u64),
+        ("ntlm.max_half_open_per_address", ntlm.max_half_open_per_address as u64),
+    ];
+    for (key, value) in least_one {
+        if !(1..=i32::MAX as u64).contains(&value) {
+            return Err((key, "it must be at least 1, and below 2147483648".to_owned()));
+        }
+    }
+    for (key, name) in [("ntlm.computer", &ntlm.computer), ("ntlm.domain", &ntlm.domain)] {
+        if name.chars().count() > 15 {
+            return Err((key, "a NetBIOS name has at most 15 letters".to_owned()));
+        }
+    }
+    for (key, name) in [("ntlm.dns_domain", &ntlm.dns_domain), ("ntlm.dns_computer", &ntlm.dns_computer)] {
+        if name.len() > 255 {
+            return Err((key, "a DNS name has at most 255 letters".to_owned()));
+        }
+    }
+    if ntlm.computer.is_empty() {
+        return Err(("ntlm.computer", "challenges must name a computer".to_owned()));
+    }
+    if ntlm.verifier == Verifier::Off && auth.proxy_addresses.is_empty() {
+        return Ok(());
+    }
+    if auth.windows_domains.is_empty() {
+        return Err((
+            "auth.windows_domains",
+            "Windows sign-in needs a domain, such as CORP=corp.example.com".to_owned(),
+        ));
+    }
+    if ntlm.verifier == Verifier::Winbind && ntlm.helper.is_empty() {
+        return Err(("ntlm.helper", "winbind needs its helper".to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Who signed in without a token: on this connection by NTLM or Negotiate, or by the word of a trusted proxy.
+//!
+//! [`sign_in`] stands before every API. In: a request. Out: the same request with a [`SignedIn`] for its reader, a step of a
+//! handshake, or a refusal. A 401 leaves with what this server offers here, and after the request's body was read and
+//! thrown away: else the connection would close, and the handshake with it (AU-32).
+
+mod body;
+mod handshake;
+mod origin;
+mod proxy;
+mod record;
+mod setup;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+
+use super::address::{Address, Api};
+use super::middleware::answered;
+use super::problem::Problem;
+use super::{App, public};
+use crate::auth::{self, Credential, Presented, Refusal};
+use body::Kept;
+pub use record::{Record, write_counts};
+pub use setup::{Windows, domains, vault};
+
+/// The credential of a request that carries none itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SignedIn(pub Credential);
+
+/// What signing in came to.
+enum Outcome {
+    /// Whatever the request carries is for its reader to judge.
+    Untouched,
+    /// With the last token of a handshake, where one is due.
+    SignedIn(i32, Option<HeaderValue>),
+    /// 401 with this one line: the handshake goes on.
+    Continue(HeaderValue),
+    Refused(Problem),
+    /// Refused, and the connection has had its chances.
+    RefusedAndClosed(Problem),
+}
+
+/// Before every API.
+pub(super) async fn sign_in<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let Some(Address { api, .. }) = Address::of(request.path()) else {
+        return Ok(next.call(request).await?.map_into_left_body());
+    };
+    let app = App::of(request.request());
+    let kept = Kept::take(&mut request);
+    let outcome = outcome(&app, request.request()).await;
+    let (response, is_list) = match outcome {
+        Outcome::Untouched => (next.call(request).await?.map_into_left_body(), true),
+        Outcome::SignedIn(identity, token) => {
+            request.extensions_mut().insert(SignedIn(Credential::Identity(identity)));
+            let mut response = if origin::may_ride_along(&app, request.request()) {
+                next.call(request).await?.map_into_left_body()
+            } else {
+                let problem = record::foreign_origin(&app, request.request(), identity).await;
+                refused(request, problem, false)
+            };
+            let is_list = token.is_none();
+            if let Some(token) = token {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, token);
+            }
+            (response, is_list)
+        }
+        Outcome::Continue(token) => {
+            let response = HttpResponse::Unauthorized().insert_header((header::WWW_AUTHENTICATE, token)).finish();
+            (request.into_response(response).map_into_right_body(), false)
+        }
+        Outcome::Refused(problem) => (refused(request, problem, false), true),
+        Outcome::RefusedAndClosed(problem) => (refused(request, problem, true), true),
+    };
+    if response.status() != StatusCode::UNAUTHORIZED {
+        return Ok(response);
+    }
+    let mut response = match kept {
+        Some(kept) => match kept.throw_away(limit(&app, api)).await {
+            Ok(()) => response,
+            Err(problem) => {
+                let (request, _) = response.into_parts();
+                let mut answer = answered(&request, problem);
+                answer.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+                ServiceResponse::new(request, answer).map_into_right_body()
+            }
+        },
+        None => response,
+    };
+    if is_list && response.status() == StatusCode::UNAUTHORIZED {
+        offer(&app, &mut response);
+    }
+    Ok(response)
+}
+
+fn refused<B>(request: ServiceRequest, problem: Problem, close: bool) -> ServiceResponse<EitherBody<B>> {
+    let mut answer = answered(request.request(), problem);
+    if close {
+        answer.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    }
+    request.into_response(answer).map_into_right_body()
+}
+
+/// Bytes of a body that a 401 swallows: what its API would take, and 8 MiB at most.
+fn limit(app: &App, api: Api) -> usize {
+    const MOST: usize = 8 * 1024 * 1024;
+    match api {
+        Api::OData => app.config.odata.max_body_bytes.min(MOST),
+        _ => app.config.rest.max_body_bytes.min(MOST),
+    }
+}
+
+/// Puts Windows sign-in before what a 401 offers, where it is offered: clients take the first that they know.
+fn offer<B>(app: &App, response: &mut ServiceResponse<B>) {
+    if offered(app, response.request()).is_none() {
+        return;
+    }
+    let headers = response.headers_mut();
+    let others: Vec<HeaderValue> = headers.remove(header::WWW_AUTHENTICATE).collect();
+    let windows = ["Negotiate", "NTLM"].map(HeaderValue::from_static);
+    for line in windows.into_iter().chain(others) {
+        headers.append(header::WWW_AUTHENTICATE, line);
+    }
+}
+
+/// Windows sign-in, where this request may use it: it is set up, the protocol has one client a connection, and no proxy
+/// stands between that shares its connections (AU-31, AU-34).
+fn offered<'a>(app: &'a App, http: &HttpRequest) -> Option<&'a Windows> {
+    let windows = app.windows.as_ref().filter(|windows| windows.verifier.is_some())?;
+    let peer = http.peer_addr().map(|peer| peer.ip());
+    let is_pinned = peer.is_some_and(|peer| windows.pinned(peer));
+    let is_shared = peer.is_some_and(|peer| app.trusts(peer))
+        || ["via", "forwarded", "x-forwarded-for"].iter().any(|name| http.headers().contains_key(*name));
+    (http.version() == actix_web::http::Version::HTTP_11 && (is_pinned || !is_shared)).then_some(windows)
+}
+
+/// AU-3: `Authorization` alone decides if it is there; then the proxy's header; then the connection.
+async fn outcome(app: &App, http: &HttpRequest) -> Outcome {
+    if let Some(first) = http.headers().get(header::AUTHORIZATION) {
+        // Tokens are the reader's; only `NTLM` and `Negotiate` begin like this.
+        if !first.as_bytes().trim_ascii_start().first().is_some_and(|byte| byte.eq_ignore_ascii_case(&b'n')) {
+            return Outcome::Untouched;
+        }
+        let all = http.headers().get_all(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        return match auth::presented(all) {
+            Ok(Presented::Handshake(scheme, token)) => match offered(app, http) {
+                Some(windows) => handshake::step(app, windows, http, scheme, &token).await,
+                None => Outcome::Refused(Refusal::Unknown.into()),
+            },
+            _ => Outcome::Untouched,
+        };
+    }
+    if let Some(outcome) = proxy::outcome(app, http).await {
+        return outcome;
+    }
+    let known = offered(app, http).and_then(|windows| {
+        let connection = http.conn_data::<auth::ntlm::Connection>()?;
+        connection.identity(app.clock.now(), windows.lifetime)
+    });
+    known.map_or(Outcome::Untouched, |identity| Outcome::SignedIn(identity, None))
+}
