@@ -22,5 +22,6 @@ mod queries;
 mod rest;
 mod seed;
 mod sheets;
+mod signin;
 mod support;
 mod tracking;

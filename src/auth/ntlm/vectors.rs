@@ -49,6 +49,22 @@ fn au_23_vector_a() {
     assert_eq!(session_base_key(&nt_hash("password"), "User", "Domain", SERVER_CHALLENGE, &nt), None);
 }
 
+/// The challenge of B with sealing granted.
+fn ours() -> Vec<u8> {
+    let mut ours = bytes(C);
+    ours[20] |= 0x20;
+    ours
+}
+
+/// The answer of B to that challenge: its MIC is another.
+fn answer_to_ours() -> Vec<u8> {
+    let mut message = bytes(A);
+    message[72..88].fill(0);
+    let mic = hmac(&[0x55; 16], &[&bytes(N), &ours(), &message]);
+    message[72..88].copy_from_slice(&mic);
+    message
+}
+
 fn sent() -> Sent {
     Sent { negotiate: bytes(N), challenge: bytes(C), time: NOW }
 }
@@ -78,12 +94,13 @@ fn au_23_vector_b() {
     assert_eq!(judge(&message), Ok(Key([0x55; 16])));
 }
 
-/// Our own CHALLENGE to B's NEGOTIATE is B's, but for the names that B's server does not tell.
+/// Our own CHALLENGE to B's NEGOTIATE is B's, and grants sealing beside, which B's server did not.
 #[test]
 fn au_21_the_challenge_is_that_of_the_vector() {
     let client = Negotiate::read(&bytes(N)).unwrap();
     let names = Names { domain: "CORP".to_owned(), computer: "TL".to_owned(), ..Names::default() };
-    assert_eq!(challenge(client.flags, &names, SERVER_CHALLENGE, NOW), bytes(C));
+    assert_eq!(challenge(client.flags, &names, SERVER_CHALLENGE, NOW), ours());
+    assert_eq!(challenge(client.flags & !0x20, &names, SERVER_CHALLENGE, NOW), bytes(C));
     // curl offers OEM alone, and is told UNICODE.
     let curl = [b"NTLMSSP\0\x01\0\0\0".as_slice(), &0x0008_8206_u32.to_le_bytes()].concat();
     let flags = Negotiate::read(&curl).unwrap().flags;
@@ -199,8 +216,12 @@ fn au_24_au_25_mic_time_and_channel() {
 }
 
 fn element(tag: u8, value: &[u8]) -> Vec<u8> {
-    assert!(value.len() < 128);
-    [&[tag, value.len() as u8], value].concat()
+    let length = match value.len() {
+        short @ 0..128 => vec![short as u8],
+        middle @ 128..256 => vec![0x81, middle as u8],
+        long => vec![0x82, (long >> 8) as u8, long as u8],
+    };
+    [&[tag], length.as_slice(), value].concat()
 }
 
 const KERBEROS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02];
@@ -215,9 +236,7 @@ fn init(mechanisms: &[&[u8]], token: Option<&[u8]>) -> Vec<u8> {
 }
 
 fn wrapped(token: &[u8]) -> Vec<u8> {
-    let octets = [&[4, 0x82, (token.len() >> 8) as u8, token.len() as u8], token].concat();
-    let long = |tag: u8, value: &[u8]| [&[tag, 0x82, (value.len() >> 8) as u8, value.len() as u8], value].concat();
-    long(0xa1, &long(0x30, &long(0xa2, &octets)))
+    element(0xa1, &element(0x30, &element(0xa2, &element(4, token))))
 }
 
 #[test]
@@ -285,21 +304,21 @@ fn au_30_a_handshake_is_of_one_connection_and_good_once() {
     let bench = Bench::new();
     let (here, there) = (Connection::default(), Connection::default());
     for scheme in [Scheme::Ntlm, Scheme::Negotiate] {
-        assert!(matches!(bench.step(&here, scheme, &bytes(A)), Step::Refused(Reason::Order)));
+        assert!(matches!(bench.step(&here, scheme, &answer_to_ours()), Step::Refused(Reason::Order)));
         let Step::Continue(token) = bench.step(&here, scheme, &bytes(N)) else { panic!("a challenge") };
-        assert_eq!(token, bytes(C), "raw under {scheme:?}");
-        assert!(matches!(bench.step(&there, scheme, &bytes(A)), Step::Refused(Reason::Order)));
-        let Step::Verify(answer) = bench.step(&here, scheme, &bytes(A)) else { panic!("an answer") };
+        assert_eq!(token, ours(), "raw under {scheme:?}");
+        assert!(matches!(bench.step(&there, scheme, &answer_to_ours()), Step::Refused(Reason::Order)));
+        let Step::Verify(answer) = bench.step(&here, scheme, &answer_to_ours()) else { panic!("an answer") };
         assert_eq!(right(&answer), Ok(None));
-        assert!(matches!(bench.step(&here, scheme, &bytes(A)), Step::Refused(Reason::Order)), "replayed");
+        assert!(matches!(bench.step(&here, scheme, &answer_to_ours()), Step::Refused(Reason::Order)), "replayed");
     }
     assert_eq!(bench.half_open.waiting(), 0);
     // The schemes are not mixed, and a challenge dies after a minute.
     assert!(matches!(bench.step(&here, Scheme::Ntlm, &bytes(N)), Step::Continue(_)));
-    assert!(matches!(bench.step(&here, Scheme::Negotiate, &bytes(A)), Step::Refused(Reason::Form)));
+    assert!(matches!(bench.step(&here, Scheme::Negotiate, &answer_to_ours()), Step::Refused(Reason::Form)));
     assert!(matches!(bench.step(&here, Scheme::Ntlm, &bytes(N)), Step::Continue(_)));
     let late = bench.setting(Instant(now().0 + 60_000_000));
-    assert!(matches!(here.step(Scheme::Ntlm, &bytes(A), &late), Step::Refused(Reason::Late)));
+    assert!(matches!(here.step(Scheme::Ntlm, &answer_to_ours(), &late), Step::Refused(Reason::Late)));
 }
 
 #[test]
@@ -337,19 +356,23 @@ fn au_27_spnego_begins_with_ntlm_or_is_told_to() {
     let Step::Continue(token) = bench.step(&here, Scheme::Negotiate, &init(&[NTLMSSP], Some(&bytes(N)))) else {
         panic!("a challenge")
     };
-    assert!(token.ends_with(&bytes(C)));
-    let Step::Verify(answer) = bench.step(&here, Scheme::Negotiate, &wrapped(&bytes(A))) else { panic!("an answer") };
+    assert!(token.ends_with(&ours()));
+    let Step::Verify(answer) = bench.step(&here, Scheme::Negotiate, &wrapped(&answer_to_ours())) else {
+        panic!("an answer")
+    };
     assert_eq!(right(&answer), Ok(None), "NTLM came first: no MIC of the list is due");
     // Wrapped and bare messages are not mixed.
     assert!(matches!(bench.step(&here, Scheme::Negotiate, &init(&[NTLMSSP], Some(&bytes(N)))), Step::Continue(_)));
-    assert!(matches!(bench.step(&here, Scheme::Negotiate, &bytes(A)), Step::Refused(Reason::Form)));
+    assert!(matches!(bench.step(&here, Scheme::Negotiate, &answer_to_ours()), Step::Refused(Reason::Form)));
     // Kerberos first: the client is told to begin with NTLM, and owes a MIC then.
     let Step::Continue(token) = bench.step(&here, Scheme::Negotiate, &init(&[KERBEROS, NTLMSSP], Some(&[1, 2]))) else {
         panic!("a choice")
     };
     assert_eq!(token, bytes("a1153013a0030a0103a10c060a2b06010401823702020a"));
     assert!(matches!(bench.step(&here, Scheme::Negotiate, &wrapped(&bytes(N))), Step::Continue(_)));
-    let Step::Verify(answer) = bench.step(&here, Scheme::Negotiate, &wrapped(&bytes(A))) else { panic!("an answer") };
+    let Step::Verify(answer) = bench.step(&here, Scheme::Negotiate, &wrapped(&answer_to_ours())) else {
+        panic!("an answer")
+    };
     assert_eq!(right(&answer), Err(Invalid::NoMic));
     let none = bench.step(&here, Scheme::Negotiate, &init(&[KERBEROS], Some(&[1])));
     assert!(matches!(none, Step::Refused(Reason::Mechanism)));

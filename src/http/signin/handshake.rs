@@ -17,6 +17,9 @@ use crate::auth::throttle::{self, Attempt, Gate};
 use crate::db::DbError;
 use crate::http::App;
 
+/// For a turn to be verified.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
 pub(super) async fn step(app: &App, windows: &Windows, http: &HttpRequest, scheme: Scheme, token: &[u8]) -> Outcome {
     let Some(connection) = http.conn_data::<Connection>() else { return Outcome::Refused(Refusal::Unknown.into()) };
     // What closes with its first message can have no second.
@@ -81,6 +84,8 @@ async fn verified(
     http: &HttpRequest,
     answer: &Answer,
 ) -> Result<(i32, Option<Vec<u8>>), Ended> {
+    let turn = rt::time::timeout(LONGEST_WAIT, windows.turns.acquire()).await;
+    let _turn = turn.map_err(|_| Ended::Answered(Problem::too_many_handshakes()))?;
     let verifier = windows.verifier.as_deref().ok_or_else(|| Ended::Answered(Refusal::Unknown.into()))?;
     let account = windows.domains.account(&answer.user, &answer.domain);
     let network = public::client_address(http).map(half_open::network);

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use tokio::sync::Semaphore;
+
 use crate::auth::ntlm::{Demands, HalfOpen, LocalStore, Names, Verifier, Winbind, certificate};
 use crate::auth::throttle::Limits;
 use crate::auth::vault::{Vault, VaultError};
@@ -11,6 +13,10 @@ use crate::config::{self, ChannelBinding, Config, ConfigError, Mode, Network};
 use crate::db::Db;
 
 const SECOND: i64 = 1_000_000;
+
+/// Answers that are verified at once. More wait in line, before the database's own queue, which turns away what it cannot
+/// hold: an office that comes back from lunch signs in all the same.
+const AT_ONCE: usize = 16;
 
 /// What Windows sign-in needs, where it is set up.
 #[derive(Debug)]
@@ -25,6 +31,7 @@ pub struct Windows {
     pub provision: config::Provision,
     /// Microseconds for which a connection stays signed in.
     pub lifetime: i64,
+    pub turns: Semaphore,
     pinned: Vec<Network>,
     proxies: Vec<Network>,
 }
@@ -64,6 +71,7 @@ impl Windows {
             limits: limits(config),
             provision: auth.provision,
             lifetime: whole(ntlm.identity_minutes).saturating_mul(60 * SECOND),
+            turns: Semaphore::new(AT_ONCE),
             pinned: config::networks(&ntlm.pinned_proxies),
             proxies: config::networks(&auth.proxy_addresses),
             domains,

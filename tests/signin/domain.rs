@@ -1,0 +1,113 @@
+//! The domain's word by winbind's helper: Debian's own `ntlm_auth`, which verifies one password for every name where there is
+//! no domain (AU-40, AU-41), and helpers that fall, hang or talk nonsense.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use super::wire::Wire;
+use super::{METADATA, audited};
+use crate::backend::{Backend, Database, Fixture, for_each_backend};
+use crate::support::server::Server;
+
+const ANN: (&str, &str, &str) = ("CORP", "ann", "Domain-Pass");
+
+fn with_helper(backend: Backend, helper: &str, more: &[(&str, &str)]) -> Server {
+    let settings = [
+        ("TIMELEDGER_AUTH__WINDOWS_DOMAINS", "CORP=corp.example.com"),
+        ("TIMELEDGER_NTLM__VERIFIER", "winbind"),
+        ("TIMELEDGER_NTLM__HELPER", helper),
+    ];
+    Server::start_with(Database::loaded(backend, Fixture::SMALL), &[&settings, more].concat())
+}
+
+/// A program of the test's own, as a helper.
+fn script(name: &str, text: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a script");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("its rights");
+    path
+}
+
+#[test]
+fn au_40_the_real_helper_lets_in_and_refuses() {
+    let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("smb.conf");
+    std::fs::write(&config, "[global]\nworkgroup = CORP\n").expect("a configuration of Samba");
+    let helper = format!(
+        "ntlm_auth,--helper-protocol=ntlm-server-1,--configfile={},--domain=CORP,--password=Domain-Pass",
+        config.display()
+    );
+    for_each_backend(|backend| {
+        let unlimited = [("TIMELEDGER_AUTH__PAIR_FAILURES", "1000"), ("TIMELEDGER_NTLM__DOMAIN_FAILURES", "1000")];
+        let server = with_helper(backend, &helper, &unlimited);
+        for n in 0..6 {
+            let wrong = ("CORP", "ann", "other");
+            assert!(Wire::open(server.address).sign_in(METADATA, "NTLM", wrong).is_list(), "{backend:?}");
+            let answer = Wire::open(server.address).sign_in(METADATA, "NTLM", ANN);
+            assert_eq!(answer.status, 200, "{backend:?} {n}: in step after a refusal: {:?}", audited(&server, 3));
+        }
+        // A name that needs base64, and a domain of nobody's.
+        let answer = Wire::open(server.address).sign_in(METADATA, "Negotiate", ("CORP", "jörg ö", "Domain-Pass"));
+        assert_eq!(answer.status, 200, "{:?}", audited(&server, 3));
+        assert!(Wire::open(server.address).sign_in(METADATA, "NTLM", ("OTHER", "ann", "Domain-Pass")).is_list());
+        assert_eq!(audited(&server, 1)[0].1, "the domain is none of ours");
+    });
+}
+
+#[test]
+fn au_40_a_helper_that_is_down_is_503_and_comes_back() {
+    let counted = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("helper-starts");
+    for_each_backend(|backend| {
+        let cases = [
+            ("missing", "/nonexistent/ntlm_auth".to_owned()),
+            ("falls", script("helper-falls", "exit 1").display().to_string()),
+            ("nonsense", script("helper-nonsense", "while read l; do echo what; echo .; done").display().to_string()),
+            ("endless", script("helper-endless", "read l; exec yes").display().to_string()),
+        ];
+        for (name, helper) in cases {
+            let server = with_helper(backend, &helper, &[]);
+            let answer = Wire::open(server.address).sign_in(METADATA, "NTLM", ANN);
+            assert_eq!(answer.status, 503, "{backend:?} {name}: {}", answer.text());
+            assert!(
+                !answer.all("Retry-After").is_empty() && answer.text().contains("ApiDisabled"),
+                "{}",
+                answer.text()
+            );
+            assert_eq!(audited(&server, 1)[0].0, "verifier_down", "{name}");
+            assert_eq!(server.get("tim@example.com", METADATA).status, 200, "tokens need no helper");
+        }
+        // The first one falls, the next one answers.
+        let _ = std::fs::remove_file(&counted);
+        let text = format!(
+            "echo x >> '{}'\nif [ $(wc -l < '{0}') -lt 2 ]; then exit 1; fi\n\
+             while read l; do case \"$l\" in .) echo 'Authenticated: No'; echo 'Authentication-Error: NT_STATUS_WRONG_PASSWORD'; echo .;; esac; done",
+            counted.display()
+        );
+        let server = with_helper(backend, &script("helper-second", &text).display().to_string(), &[]);
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while Wire::open(server.address).sign_in(METADATA, "NTLM", ANN).status == 503 {
+            assert!(std::time::Instant::now() < until, "it is not started again");
+        }
+        assert_eq!(audited(&server, 1)[0].1, "the domain refused: NT_STATUS_WRONG_PASSWORD");
+    });
+}
+
+/// AU-90: a stranger's guesses must not trip the domain's own lock; after three the domain is not asked.
+#[test]
+fn au_90_the_domain_is_not_asked_after_three_failures() {
+    let asked = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("helper-asked");
+    for_each_backend(|backend| {
+        let _ = std::fs::remove_file(&asked);
+        let text = format!(
+            "while read l; do case \"$l\" in .) echo x >> '{}'; echo 'Authenticated: No'; \
+             echo 'Authentication-Error: NT_STATUS_WRONG_PASSWORD'; echo .; echo .;; esac; done",
+            asked.display()
+        );
+        let server = with_helper(backend, &script("helper-counts", &text).display().to_string(), &[]);
+        for _ in 0..5 {
+            assert!(Wire::open(server.address).sign_in(METADATA, "NTLM", ANN).is_list(), "{backend:?}");
+        }
+        assert_eq!(Wire::open(server.address).sign_in(METADATA, "NTLM", ANN).status, 429);
+        let times = std::fs::read_to_string(&asked).expect("it was asked").lines().count();
+        assert_eq!(times, 3, "{backend:?}");
+    });
+}
