@@ -91,7 +91,7 @@ enum Action {
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// Keep the password of somebody's Windows account here, read from standard input; for sites without a domain
+    /// Keep the password of a Windows account here, from standard input
     WindowsPassword {
         /// Unique name or id
         user: String,

@@ -16,8 +16,8 @@ pub mod problem;
 mod public;
 mod reader;
 pub mod rest;
-mod tracking;
 pub mod signin;
+mod tracking;
 pub mod v1;
 
 pub use app::{App, limits, serve, serve_until};

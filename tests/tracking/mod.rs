@@ -55,7 +55,7 @@ impl Running {
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let db = Db::open(Options::new(database.url.clone()));
-        let app = App::new(Config::default(), db, clock, Metrics::new().expect("figures"));
+        let app = App::new(Config::default(), db, clock, Metrics::new().expect("figures")).expect("a configuration");
         let thread = std::thread::spawn(move || {
             let ended = async move { drop(stopped.await) };
             actix_web::rt::System::new().block_on(serve_until(app, listener, ended)).expect("it serves");
