@@ -46,8 +46,7 @@ fn introspect(conn: &mut Conn) -> Tables {
     found
 }
 
-const NAMES: [&str; 6] =
-    ["0001_initial", "0002_writing", "0003_search", "0004_tracking", "0005_jobs", "0006_signin"];
+const NAMES: [&str; 6] = ["0001_initial", "0002_writing", "0003_search", "0004_tracking", "0005_jobs", "0006_signin"];
 
 #[test]
 fn migrations_go_up_and_down() {
