@@ -67,7 +67,10 @@ const MACROS: &[(&str, &str)] = &[("on", "db")];
 const NO_TABLES: &[&str] = &["http", "cli", "odata", "entities", "policy"];
 
 /// Files past 600 lines that are one long list or one grammar, and why they stay whole.
-const LONG: &[(&str, &str)] = &[("odata/edm.rs", "the builders of a declaration, and what the finished model answers")];
+const LONG: &[(&str, &str)] = &[
+    ("db/tables.rs", "the declaration of every table, one list"),
+    ("odata/edm.rs", "the builders of a declaration, and what the finished model answers"),
+];
 
 const MOST_LINES: usize = 600;
 
