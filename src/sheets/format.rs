@@ -88,22 +88,23 @@ pub(super) fn detect<R: Read + Seek>(file: &mut R, request: &Request) -> Result<
         return Err(FileProblem::format("the file is empty", "save the workbook and send it again"));
     }
     let limits = &request.limits;
-    fits(size, limits.file_bytes, "")?;
+    fits(size, limits.file_bytes, "", "split it")?;
     let head = head(file)?;
     let format = of(file, &head, limits)?;
     named_so(request.file_name.as_deref(), format)?;
     if matches!(format, Format::Xls | Format::Ods) {
-        fits(size, limits.held_file_bytes, &format!(" for {}", format.described()))?;
+        let suggestion = "save it as .xlsx or .csv, which are read row by row";
+        fits(size, limits.held_file_bytes, &format!(", as {} may not", format.described()), suggestion)?;
     }
     Ok(format)
 }
 
-fn fits(size: u64, most: u64, what: &str) -> Result<(), FileProblem> {
+fn fits(size: u64, most: u64, what: &str, suggestion: &str) -> Result<(), FileProblem> {
     if size <= most {
         return Ok(());
     }
     let reason = format!("the file has more than {}{what}", megabytes(most));
-    Err(FileProblem::too_large(reason, "split it, or save it as .xlsx or .csv, which are read row by row"))
+    Err(FileProblem::too_large(reason, suggestion))
 }
 
 fn head<R: Read + Seek>(file: &mut R) -> Result<Vec<u8>, FileProblem> {

@@ -81,6 +81,11 @@ pub struct Rows {
 impl Rows {
     /// Starts a child on the file, and waits until it says what it reads.
     pub fn open(program: &Program, file: File, request: &Request) -> Result<Rows, Failure> {
+        // A folder, a device, a pipe: there is no end to go to, and no beginning to come back to.
+        if !file.metadata()?.is_file() {
+            let suggestion = "copy it into a file, and name that";
+            return Err(FileProblem::format("this is no file that can be read twice", suggestion).into());
+        }
         let argument = serde_json::to_string(&fitting(request)).map_err(io::Error::from)?;
         let mut command = Command::new(&program.0);
         command.arg(child::COMMAND).arg(argument).env_clear();

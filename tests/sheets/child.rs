@@ -125,6 +125,28 @@ fn names_of_any_length_are_no_trouble() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_begun_with() {
+    for path in ["/dev/zero", "/tmp"] {
+        let opened = std::fs::File::open(path).expect("it opens");
+        match Rows::open(&super::program(), opened, &Request::default()) {
+            Err(Failure::Problem(problem)) => assert!(problem.reason.contains("no file"), "{path}: {problem:?}"),
+            other => panic!("{path}: {:?}", other.map(|_| ())),
+        }
+    }
+}
+
+#[test]
+fn large_files_are_told_what_would_help() {
+    let limits = Limits { file_bytes: 3 * 1024 * 1024, held_file_bytes: 1024 * 1024, ..Limits::default() };
+    let text = "a,b\n".repeat(1_000_000);
+    let problem = rows_within("a.csv", text.as_bytes(), &limits).expect_err("too large");
+    assert_eq!((problem.code.as_str(), problem.suggestion.as_deref()), ("FileTooLarge", Some("split it")));
+    let problem = rows_within("a.xls", &compound("Workbook", &vec![0; 2_000_000]), &limits).expect_err("too large");
+    assert!(problem.code == "FileTooLarge" && problem.suggestion.as_deref().is_some_and(|text| text.contains(".xlsx")));
+}
+
 #[test]
 fn a_reader_that_leaves_ends_the_child() {
     let many: Vec<[&str; 2]> = vec![["some text", "and more"]; 50_000];
