@@ -8,6 +8,8 @@ mod demo;
 mod doctor;
 mod explain;
 pub mod failure;
+mod import;
+mod job;
 mod load;
 mod man;
 mod migrate;
@@ -46,6 +48,8 @@ enum Command {
     Query(query::Query),
     Seed(seed::Seed),
     Load(load::Load),
+    Import(import::Import),
+    Job(job::Job),
     User(user::User),
     Token(token::Token),
     Migrate(migrate::Migrate),
@@ -57,7 +61,7 @@ enum Command {
 /// The commands as `--help` groups them; each stands in one group.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["demo", "serve", "doctor"]),
-    ("Data", &["query", "seed", "load"]),
+    ("Data", &["query", "import", "job", "seed", "load"]),
     ("People", &["user", "token"]),
     ("Set-up", &["migrate", "config", "completions", "man"]),
 ];
@@ -123,6 +127,8 @@ impl Cli {
             Command::Demo(demo) => demo.run(config),
             Command::Seed(seed) => seed.run(config),
             Command::Load(load) => load.run(config),
+            Command::Import(import) => return import.run(config),
+            Command::Job(job) => job.run(config),
             Command::User(user) => user.run(config),
             Command::Token(token) => token.run(config),
             Command::Migrate(migrate) => migrate.run(config),

@@ -3,6 +3,7 @@
 mod bad_database;
 mod config;
 mod help;
+mod import;
 mod load;
 mod people;
 mod query;

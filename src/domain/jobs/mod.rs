@@ -110,6 +110,19 @@ impl Job {
         }
     }
 
+    /// A job that whoever makes it does itself, in one transaction: nobody else ever sees it run.
+    pub fn held(kind: &str, payload: String, user_id: i32, (id, now): (Guid, Instant)) -> Job {
+        Job {
+            id,
+            state: State::Running as i32,
+            attempts: 1,
+            started_at: Some(now),
+            lease_owner: Some(id),
+            lease_until: Some(now),
+            ..Job::new(kind, payload, user_id, now)
+        }
+    }
+
     pub fn state(&self) -> State {
         State::from_number(self.state)
     }
