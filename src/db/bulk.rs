@@ -83,6 +83,16 @@ impl Conn {
         Ok(keys.into_iter().map(|row| row.key).collect())
     }
 
+    /// Until the end of the transaction a statement is planned for the values that it is run with. Worth it where tables
+    /// grow under statements with long lists: PostgreSQL keeps the plan of an empty table, which compares each row with
+    /// each member.
+    pub fn plan_anew(&mut self) -> Result<(), DbError> {
+        match self {
+            Conn::Sqlite(_) => Ok(()),
+            Conn::Postgres(c) => Ok(c.diesel().batch_execute("SET LOCAL plan_cache_mode = force_custom_plan")?),
+        }
+    }
+
     /// Updates every row.
     pub fn update(&mut self, update: &Update) -> Result<(), DbError> {
         update.statements().try_for_each(|statement| self.execute(&statement).map(drop))

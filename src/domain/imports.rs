@@ -3,7 +3,7 @@
 //! In: digests of rows, names of profiles. Out: the logs that they became, so that a file changes nothing the second time
 //! (UX-82). Rows are remembered for good, also of logs that were deleted since: the row brings them back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
@@ -25,12 +25,23 @@ pub struct Known {
 
 /// What is known of rows, by their keys.
 pub fn known(conn: &mut impl AsConn, keys: &[Guid]) -> Result<HashMap<Guid, Known>, DbError> {
-    let rows: Vec<(Guid, Guid, i64, bool)> = on!(conn, c => import_rows::table
-        .inner_join(worklogs::table)
+    // Two statements, each by its key: nothing is left to a planner that does not know how the tables grew.
+    let rows: Vec<(Guid, Guid, i64)> = on!(conn, c => import_rows::table
         .filter(import_rows::row_key.eq_any(keys))
-        .select((import_rows::row_key, import_rows::content, import_rows::worklog_id, worklogs::deleted))
+        .select((import_rows::row_key, import_rows::content, import_rows::worklog_id))
         .load(c))?;
-    let known = |(key, content, worklog_id, deleted)| (key, Known { content, worklog_id, deleted });
+    if rows.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<i64> = rows.iter().map(|(.., id)| *id).collect();
+    let deleted: Vec<i64> = on!(conn, c => worklogs::table
+        .filter(worklogs::id.eq_any(&ids))
+        .filter(worklogs::deleted.eq(true))
+        .select(worklogs::id)
+        .load(c))?;
+    let deleted: HashSet<i64> = deleted.into_iter().collect();
+    let known =
+        |(key, content, worklog_id)| (key, Known { content, worklog_id, deleted: deleted.contains(&worklog_id) });
     Ok(rows.into_iter().map(known).collect())
 }
 

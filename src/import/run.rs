@@ -278,6 +278,7 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn begin(conn: &mut Conn, by: &'a Author<'a>, present: Present) -> Result<Pass<'a>, DbError> {
+        conn.plan_anew()?;
         let facts = Facts::read(conn)?;
         let names = Names::read(conn, by.caller)?;
         Ok(Pass { by, present, facts, names, keys: Keys::default(), outcome: Outcome::default() })
