@@ -361,7 +361,8 @@ impl<'a> Pass<'a> {
             length: Some(row.length_seconds),
             billable: row.billable_seconds,
             work_item: row.work_item,
-            comment: row.comment.clone(),
+            // PostgreSQL keeps no zero character; it says nothing either.
+            comment: row.comment.as_deref().map(|comment| comment.replace('\0', "")),
             activity_type: kind,
             budget,
         };

@@ -6,6 +6,7 @@ use super::{counts, import, logs, over, problems, upload};
 use crate::backend::for_each_backend;
 use crate::rest::{ADA, BO, TESS, TIM, ask, error_code, server};
 use crate::support::http::Request;
+use crate::support::program;
 
 const HEADER: &str = "ExternalId,UserName,Date,Start,Duration,ActivityType,Comment,WorkItem\n";
 
@@ -180,9 +181,16 @@ fn what_is_no_file_is_said_so_and_leaves_nothing() {
         let unknown = upload(&server, TIM, "fileName=a.csv&map=nothing", b"x");
         assert_eq!(unknown.status, 400, "{}", unknown.lossy());
         assert_eq!(upload(&server, "nora@example.com", "fileName=a.csv", b"x").status, 403);
-        let reading =
-            Request::post("/api/v1/imports", "text/csv", b"x").bearer(&server.token(TIM)).send(server.address);
-        assert!(matches!(reading.status, 202 | 403), "{}", reading.status);
+        // A token that may only read.
+        let arguments =
+            ["token", "create", "--database", &server.database.text, "--user", TIM, "--scopes", "reports.read"];
+        let token = program::run(&arguments);
+        let reading = Request::post("/api/v1/imports", "text/csv", b"x").bearer(token.trim()).send(server.address);
+        assert_eq!(reading.status, 403, "{}", reading.lossy());
+        for form in ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=xx"] {
+            let sent = Request::post("/api/v1/imports", form, b"UserName,Date\n").bearer(&server.full_token(TIM));
+            assert_eq!(sent.send(server.address).status, 400, "{form}");
+        }
     });
 }
 

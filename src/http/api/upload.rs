@@ -35,6 +35,9 @@ pub struct Uploaded {
 }
 
 impl Uploaded {
+    /// The member that differs when the same file comes again.
+    pub(super) const ID: &'static str = "fileId";
+
     /// The file of a request.
     pub fn of(call: &Call) -> Result<Uploaded, Refusal> {
         let told = call.raw_body().cloned().unwrap_or_default();
@@ -79,7 +82,7 @@ impl Upload {
         let name = options.get("fileName").map(str::to_owned).or_else(|| disposition(http));
         let told = Uploaded { file_id: uuid::Uuid::now_v7(), name, bytes: 0, digest: String::new() };
         let mut upload = Upload { app: app.clone(), told, wanted: false };
-        let mut form = boundary(http).map(Form::new);
+        let mut form = boundary(http)?.map(Form::new);
         let (mut pieces, mut pending, mut hash) = (0, BytesMut::new(), Sha256::new());
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|error| broken(&error.to_string()))?;
@@ -155,15 +158,17 @@ fn file_name(header: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-fn boundary(http: &HttpRequest) -> Option<String> {
-    let kind = text(http, header::CONTENT_TYPE.as_str())?;
-    let (media, parameters) = kind.split_once(';')?;
+/// What parts a form (RFC 2046: at most 70 characters); none: the body is the file.
+fn boundary(http: &HttpRequest) -> Result<Option<String>, Problem> {
+    let kind = text(http, header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    let (media, parameters) = kind.split_once(';').unwrap_or((kind, ""));
     if !media.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return None;
+        return Ok(None);
     }
     let named = parameters.split(';').filter_map(|parameter| parameter.trim().split_once('='));
     let found = named.filter(|(name, _)| name.trim().eq_ignore_ascii_case("boundary")).map(|(_, value)| value).next();
-    Some(found?.trim().trim_matches('"').to_owned())
+    let found = found.map(|value| value.trim().trim_matches('"')).filter(|value| (1..=70).contains(&value.len()));
+    found.map(|value| Some(value.to_owned())).ok_or_else(|| broken("the form has no boundary"))
 }
 
 /// A form whose file is taken as it comes (RFC 7578): the first part with a file name.

@@ -38,6 +38,8 @@ struct ProfileObject {
 
 /// Letters of a profile's name.
 const LONGEST_NAME: usize = 100;
+/// Bytes of a profile.
+const LONGEST_PROFILE: usize = 64 * 1024;
 /// Profiles of one person.
 const MOST_PROFILES: usize = 100;
 
@@ -114,6 +116,9 @@ pub fn keep_profile(call: &Arc<Call>) -> Result<Job, Refusal> {
         return Err(Refusal::malformed("name", message));
     }
     let text = call.raw_body().map(Value::to_string).unwrap_or_default();
+    if text.len() > LONGEST_PROFILE {
+        return Err(Refusal::malformed("profile", format!("A profile has at most {LONGEST_PROFILE} bytes.")));
+    }
     let profile = Profile::from_json(&text).map_err(|error| Refusal::new(Kind::Malformed, format!("{error}.")))?;
     let call = Arc::clone(call);
     Job::write_logs(move |tx| {
