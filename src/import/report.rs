@@ -61,10 +61,8 @@ pub fn write(
     let sheet = book.add_worksheet_with_constant_memory()?;
     sheet.set_column_width(place.column, WIDTH)?;
     let mut problems: Vec<Problem> = problems.into_iter().filter(|problem| problem.row.is_some()).collect();
-    // One that speaks for the whole file may come twice: first of all, and with its row.
     let column = |problem: &Problem| problem.column.as_ref().map(|name| (name.len(), name.clone()));
     problems.sort_by_cached_key(|problem| (problem.row, column(problem)));
-    problems.dedup();
     let mut problems = problems.into_iter().peekable();
     let looks = Looks::new();
     let mut last = 0;

@@ -238,6 +238,8 @@ fn walk(
     outcome.place = Some(Place::behind(mapping.layout(), mapping.widest()));
     if let Some(problem) = mapping.day_first() {
         outcome.unusable = true;
+        // It speaks for the whole file: first of all, and not once more with its row.
+        outcome.problems.retain(|other| other != problem);
         outcome.problems.insert(0, problem.clone());
     }
     Ok(outcome)

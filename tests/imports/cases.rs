@@ -231,3 +231,19 @@ fn forms_profiles_and_the_template() {
         assert_eq!(problems(&server, TIM, &job), [("AccessDenied".to_owned(), "E2".to_owned())]);
     });
 }
+
+#[test]
+fn a_date_that_speaks_for_the_whole_file_is_told_once() {
+    for_each_backend(|backend| {
+        let server = server(backend);
+        let file = "UserName,Date,Duration,Comment\n\
+            tim@example.com,05.06.2024,1,day first\n\
+            tim@example.com,31.05.2024,1,day first\n\
+            nobody@example.com,05.06.2024,1,day first\n";
+        let job = import(&server, ADA, "fileName=a.csv&onlyGood=true", file);
+        let found = problems(&server, ADA, &job);
+        let expected = [("DateUnreadable", "B3"), ("PersonUnknown", "A4")];
+        assert_eq!(found, expected.map(|(code, cell)| (code.to_owned(), cell.to_owned())), "{job}");
+        assert_eq!(logs(&server, "day first"), 0);
+    });
+}

@@ -30,8 +30,7 @@ fn read(name: &str, bytes: &[u8]) -> (Layout, u16, Vec<Problem>) {
 /// The report of a file, and its cells.
 fn reported(name: &str, bytes: &[u8]) -> (Vec<u8>, Vec<Vec<Data>>) {
     let (layout, widest, mut problems) = read(name, bytes);
-    // In whatever order, and one of them twice.
-    problems.extend(problems.last().cloned());
+    // In whatever order.
     problems.reverse();
     let mut out = Vec::new();
     let rows = open(name, bytes, &Limits::default()).expect("rows");
