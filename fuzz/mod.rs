@@ -7,6 +7,7 @@
 mod files;
 mod mutate;
 mod seeds;
+mod sign_in;
 pub mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -21,7 +21,7 @@ use timeledger::policy::{Caller, Duties, Role};
 use timeledger::sql::value::Items;
 use timeledger::sql::{Guid, Instant, List, Statement, Value};
 
-use super::files;
+use super::{files, sign_in};
 
 /// Whether an input was accepted; an error is a finding.
 pub type Outcome = Result<bool, String>;
@@ -57,6 +57,9 @@ pub static TARGETS: &[&Target] = &[
     &files::ODS,
     &files::DURATIONS,
     &files::DATES,
+    &sign_in::AUTHORIZATION,
+    &sign_in::NTLM,
+    &sign_in::SPNEGO,
 ];
 
 const FILTERS: &[&str] = &[

@@ -121,11 +121,6 @@ fn raise(tx: &mut Tx<'_>, identity: i32) -> Result<(), DbError> {
     Ok(())
 }
 
-/// How many hashes are kept.
-pub fn count_hashes(conn: &mut impl AsConn) -> Result<i64, DbError> {
-    Ok(on!(conn, c => windows_passwords::table.count().get_result(c))?)
-}
-
 /// Every sealed hash with its identity.
 pub fn all_hashes(conn: &mut impl AsConn) -> Result<Vec<(i32, Vec<u8>)>, DbError> {
     let columns = (windows_passwords::identity_id, windows_passwords::sealed);

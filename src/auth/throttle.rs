@@ -54,8 +54,11 @@ pub enum Gate {
     Wait,
     /// As a failure, without the domain's being asked: strangers must not trip its own lock.
     Withheld,
-    /// Not before these seconds.
-    Closed(u64),
+    /// Not before these seconds. `account`: it is the account and the address together; else the address, whoever is named.
+    Closed {
+        seconds: u64,
+        account: bool,
+    },
 }
 
 impl Attempt {
@@ -112,12 +115,13 @@ pub fn gate(conn: &mut impl AsConn, attempt: &Attempt, limits: &Limits, now: Ins
     let pair = find(attempt.pair_key());
     let blocked = pair.and_then(|pair| pair.blocked_until).filter(|until| now < *until);
     if let Some(until) = blocked {
-        return Ok(Gate::Closed(seconds_until(until, now)));
+        return Ok(Gate::Closed { seconds: seconds_until(until, now), account: true });
     }
     if let Some(network) = find(Some(attempt.network_key()))
         && network.within(limits.window, now) >= limits.address
     {
-        return Ok(Gate::Closed(seconds_until(Instant(network.since.0 + limits.window), now)));
+        let seconds = seconds_until(Instant(network.since.0 + limits.window), now);
+        return Ok(Gate::Closed { seconds, account: false });
     }
     if pair.is_some_and(|pair| pair.within(limits.window, now) >= limits.domain) {
         return Ok(Gate::Withheld);

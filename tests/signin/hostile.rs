@@ -287,3 +287,18 @@ fn au_96_the_audit_is_not_changed() {
         assert_eq!(audit::verify(conn), Ok(Err(row)), "{backend:?}");
     });
 }
+
+/// Who goes on guessing at a closed door cannot fill the audit with names.
+#[test]
+fn a_closed_address_does_not_fill_the_audit() {
+    for_each_backend(|backend| {
+        let server = site(backend, &[("TIMELEDGER_AUTH__ADDRESS_FAILURES", "3")]);
+        for n in 0..12 {
+            let name = format!("guess{n}");
+            Wire::open(server.address).sign_in(METADATA, "NTLM", ("CORP", &name, "x"));
+        }
+        let rows = audited(&server, 100);
+        let locked = rows.iter().filter(|(event, ..)| event == "locked").count();
+        assert_eq!((rows.len(), locked), (4, 1), "{backend:?} {rows:?}");
+    });
+}

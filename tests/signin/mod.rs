@@ -4,6 +4,7 @@ mod clients;
 mod domain;
 mod handshake;
 mod hostile;
+mod leaks;
 mod proxy;
 mod wire;
 

@@ -8,6 +8,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, rt};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use tokio::sync::SemaphorePermit;
 
 use super::record::{self, Failure};
 use super::{Outcome, Problem, Windows, public};
@@ -84,8 +85,6 @@ async fn verified(
     http: &HttpRequest,
     answer: &Answer,
 ) -> Result<(i32, Option<Vec<u8>>), Ended> {
-    let turn = rt::time::timeout(LONGEST_WAIT, windows.turns.acquire()).await;
-    let _turn = turn.map_err(|_| Ended::Answered(Problem::too_many_handshakes()))?;
     let verifier = windows.verifier.as_deref().ok_or_else(|| Ended::Answered(Refusal::Unknown.into()))?;
     let account = windows.domains.account(&answer.user, &answer.domain);
     let network = public::client_address(http).map(half_open::network);
@@ -94,17 +93,24 @@ async fn verified(
         Ended::Failed(Failure { reason, attempt: Some(attempt.clone()).filter(|_| counts), named: named(answer) })
     };
     let (asked, limits, now) = (attempt.clone(), windows.limits, app.clock.now());
-    match app.db.read(move |conn| throttle::gate(conn, &asked, &limits, now)).await? {
-        Gate::Closed(seconds) => {
-            record::locked(app, http, named(answer)).await;
+    let gate = {
+        let _place = turn(windows).await?;
+        app.db.read(move |conn| throttle::gate(conn, &asked, &limits, now)).await?
+    };
+    match gate {
+        Gate::Closed { seconds, account } => {
+            // An address that is closed could name one after the other, and fill the audit.
+            record::locked(app, http, named(answer).filter(|_| account)).await;
             return Err(Ended::Answered(Problem::too_many_failures(seconds)));
         }
         Gate::Withheld if verifier.asks_a_domain() => {
             return Err(failed("the domain was not asked after earlier failures".to_owned(), true));
         }
+        // Strangers wait in nobody's place.
         Gate::Wait => rt::time::sleep(Duration::from_secs(1)).await,
         Gate::Open | Gate::Withheld => {}
     }
+    let _place = turn(windows).await?;
     if account.is_none() && verifier.asks_a_domain() {
         return Err(failed("the domain is none of ours".to_owned(), true));
     }
@@ -127,6 +133,14 @@ async fn verified(
             Err(Ended::Failed(Failure { reason: "the person is disabled".to_owned(), attempt, named: named(answer) }))
         }
         record::Admission::Nobody => Err(Ended::Answered(Refusal::Denied.into())),
+    }
+}
+
+/// A place among those that are verified at once.
+async fn turn(windows: &Windows) -> Result<Option<SemaphorePermit<'_>>, Ended> {
+    match rt::time::timeout(LONGEST_WAIT, windows.turns.acquire()).await {
+        Ok(turn) => Ok(turn.ok()),
+        Err(_) => Err(Ended::Answered(Problem::too_many_handshakes())),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `timeledger doctor`: looks for what is wrong or soon will be, and says how to mend it (UX-123).
 
+mod sign_in;
+
 use std::process::ExitCode;
 
 use clap::Args;
@@ -112,6 +114,7 @@ fn examine(loaded: &Loaded, found: &mut Findings) {
         },
     );
     network(config, found);
+    sign_in::configuration(config, found);
     match jiff::tz::TimeZone::get("Europe/Berlin") {
         Ok(_) => found.ok("time zones", "the data of IANA is there"),
         Err(error) => found.warn("time zones", error.to_string(), "install the package tzdata"),
@@ -122,7 +125,7 @@ fn examine(loaded: &Loaded, found: &mut Findings) {
             if let DatabaseUrl::Sqlite(path) = &url {
                 folder(path, found);
             }
-            database(&url, found);
+            database(config, &url, found);
         }
     }
 }
@@ -165,7 +168,7 @@ fn folder(file: &std::path::Path, found: &mut Findings) {
     }
 }
 
-fn database(url: &DatabaseUrl, found: &mut Findings) {
+fn database(config: &Config, url: &DatabaseUrl, found: &mut Findings) {
     let mut conn = match Conn::open(url, ConnRole::Reader) {
         Ok(conn) => conn,
         Err(error) => return found.fail("database", error.into()),
@@ -189,6 +192,7 @@ fn database(url: &DatabaseUrl, found: &mut Findings) {
         }
     }
     tokens(&mut conn, found);
+    sign_in::database(config, &mut conn, found);
     reporting(&mut conn, found);
 }
 

@@ -1,0 +1,102 @@
+//! What `doctor` looks at of signing in (AU-97): keys, the helper, proxies, kept hashes, the audit.
+
+use crate::auth::ntlm::{Claim, Denial, Verifier, Winbind};
+use crate::auth::{audit, identities};
+use crate::cli::doctor::Findings;
+use crate::cli::failure::{Exit, Failure};
+use crate::config::{self, Config, Mode};
+use crate::db::Conn;
+use crate::http::signin;
+
+/// What the configuration alone tells, and the helper.
+pub(super) fn configuration(config: &Config, found: &mut Findings) {
+    let (auth, ntlm) = (&config.auth, &config.ntlm);
+    let proxies = [
+        ("auth.proxy_addresses", &auth.proxy_addresses, "lets anybody say who they are"),
+        ("ntlm.pinned_proxies", &ntlm.pinned_proxies, "lets clients share signed-in connections"),
+    ];
+    for (key, networks, what) in proxies {
+        if let Some(wide) = networks.iter().find(|network| is_wide(network)) {
+            found.warn("sign-in", format!("{key}: {wide} {what}"), "name the proxy's own address");
+        }
+    }
+    if auth.mode == Mode::Cloud || ntlm.verifier == config::Verifier::Off {
+        return found.ok("sign-in", "by tokens; Windows accounts are not offered");
+    }
+    let behind = config.server.trusted_proxies.iter().any(|network| !ntlm.pinned_proxies.contains(network));
+    if behind {
+        let fix = "name those that keep one connection for each client in ntlm.pinned_proxies";
+        found.warn("sign-in", "Windows accounts are not offered through server.trusted_proxies", fix);
+    }
+    match ntlm.verifier {
+        config::Verifier::Winbind => helper(&ntlm.helper, found),
+        _ => found.warn(
+            "sign-in",
+            "hashes of Windows passwords are kept here; each is as good as its password",
+            "a site with a domain sets ntlm.verifier to winbind",
+        ),
+    }
+    match signin::domains(config) {
+        Ok(domains) => found.ok("sign-in", format!("Windows accounts of {}", domains.first().unwrap_or("no domain"))),
+        Err(error) => found.fail("sign-in", error.into()),
+    }
+}
+
+/// Whether a network is more than a few machines: shorter than /16, or than /48.
+fn is_wide(network: &str) -> bool {
+    let bits = network.split_once('/').and_then(|(_, bits)| bits.parse::<u32>().ok());
+    bits.is_some_and(|bits| bits < if network.contains(':') { 48 } else { 16 })
+}
+
+/// It must run, and refuse an answer that nobody's password makes.
+fn helper(command: &[String], found: &mut Findings) {
+    let winbind = Winbind::new(command.to_vec());
+    let claim = Claim { user: "timeledger-doctor", domain: "", server_challenge: [7; 8], nt: &[7; 64] };
+    let verdict = actix_web::rt::System::new().block_on(async { winbind.session_base_key(claim).await });
+    match verdict {
+        Err(Denial::Refused(why)) => {
+            found.ok("winbind", format!("the helper runs and refuses a made-up answer: {why}"))
+        }
+        Err(denial) => {
+            let hint = "install winbind, join the domain, put this program's user into the group winbindd_priv";
+            let what = "the helper of ntlm.helper does not answer";
+            found.fail("winbind", Failure::new(Exit::Unreachable, what, denial.to_string(), hint));
+        }
+        Ok(_) => {
+            let (what, why) = ("the helper lets anybody in", "it took an answer that no password makes");
+            found.fail("winbind", Failure::new(Exit::Data, what, why, "set ntlm.helper to ntlm_auth of winbind"));
+        }
+    }
+}
+
+/// What lies in the database: hashes that open, an audit that was not changed.
+pub(super) fn database(config: &Config, conn: &mut Conn, found: &mut Findings) {
+    match identities::all_hashes(conn) {
+        Err(error) => found.fail("windows passwords", error.into()),
+        Ok(hashes) if hashes.is_empty() => {}
+        Ok(hashes) => match signin::vault(config) {
+            Err(error) => found.fail("windows passwords", error.into()),
+            Ok(vault) => {
+                let closed = hashes.iter().find_map(|(id, sealed)| identities::open_hash(&vault, *id, sealed).err());
+                match closed {
+                    None => found.ok("windows passwords", format!("{} are kept, and open", hashes.len())),
+                    Some(error) => {
+                        let hint = "configure the key that they were sealed under, or set them anew";
+                        let what = "a kept Windows password does not open";
+                        let failure = Failure::new(Exit::Data, what, error.to_string(), hint);
+                        found.fail("windows passwords", failure);
+                    }
+                }
+            }
+        },
+    }
+    match audit::verify(conn) {
+        Err(error) => found.fail("audit", error.into()),
+        Ok(Ok(rows)) => found.ok("audit", format!("{rows} rows, none changed")),
+        Ok(Err(id)) => {
+            let (what, why) =
+                ("the audit was changed", format!("row {id} is not what was written, or one before it is gone"));
+            found.fail("audit", Failure::new(Exit::Data, what, why, "compare with a backup"));
+        }
+    }
+}
