@@ -1,6 +1,7 @@
 //! Sign-in with Windows accounts, through HTTP: handshakes, clients that others wrote, and who must not get in.
 
 mod clients;
+mod doctor;
 mod domain;
 mod handshake;
 mod hostile;
