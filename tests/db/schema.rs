@@ -46,6 +46,39 @@ fn introspect(conn: &mut Conn) -> Tables {
     found
 }
 
+/// Tables whose `guid` is unique by an index.
+const UNIQUE_GUIDS: [&str; 2] = [
+    "SELECT m.name AS table_name FROM sqlite_master m, pragma_index_list(m.name) l \
+     WHERE m.type = 'table' AND l.\"unique\" AND NOT l.partial \
+     AND (SELECT group_concat(i.name) FROM pragma_index_info(l.name) i) = 'guid'",
+    "SELECT tablename::text AS table_name FROM pg_indexes WHERE schemaname = 'public' \
+     AND indexdef LIKE 'CREATE UNIQUE INDEX%USING btree (guid)'",
+];
+
+#[derive(QueryableByName)]
+struct Table {
+    #[diesel(sql_type = Text)]
+    table_name: String,
+}
+
+/// The planner looks keys up by them, and a second row would be an error of the database.
+#[test]
+fn guids_are_unique() {
+    for backend in BACKENDS {
+        let database = Database::migrated(backend);
+        let conn = &mut database.connect(Role::Reader);
+        let query = UNIQUE_GUIDS[usize::from(backend == Backend::Postgres)];
+        let unique: Vec<Table> = on!(conn, c => diesel::sql_query(query).load(c)).expect("the catalogue answers");
+        let mut unique: Vec<String> = unique.into_iter().map(|table| table.table_name).collect();
+        unique.sort();
+        let all = introspect(conn);
+        let expected: Vec<&String> =
+            all.iter().filter(|(_, columns)| columns.contains_key("guid")).map(|t| t.0).collect();
+        assert!(expected.len() >= 8, "{expected:?}");
+        assert_eq!(unique.iter().collect::<Vec<_>>(), expected, "{backend:?}");
+    }
+}
+
 const NAMES: [&str; 6] = ["0001_initial", "0002_writing", "0003_search", "0004_tracking", "0005_jobs", "0006_signin"];
 
 #[test]

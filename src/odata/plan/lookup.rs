@@ -16,6 +16,9 @@ use crate::sql::{Alias, Compare, Each, Expr, From, Guard, Join, JoinKind, Order,
 /// Joins that PostgreSQL still arranges together with the table that they start from (`join_collapse_limit`).
 const ARRANGED: usize = 7;
 
+/// The column that is unique in every table that has it.
+const UNIQUE: &str = "guid";
+
 impl Planner<'_> {
     /// Whether the page that `chosen` describes is better chosen by its keys. Not where a sum decides which rows they
     /// are: it would be made twice.
@@ -50,24 +53,51 @@ impl Planner<'_> {
         *of == scan.alias() && entity.indexed.iter().any(|(within, by)| by == first && held.contains(within))
     }
 
-    /// Columns of `scan` that a condition holds to one value, their own or one of the row that they lead to.
+    /// Columns of `scan` that a condition holds to one value.
     fn held(&self, condition: &Expr, scan: Alias, out: &mut Vec<&'static str>) {
         match condition {
             Expr::And(parts) => parts.iter().for_each(|part| self.held(part, scan, out)),
-            Expr::Compare(Compare::Eq, left, right) if matches!(**right, Expr::Bind(_)) => match **left {
-                Expr::Column(at, name) if at == scan => out.push(name),
-                Expr::Column(at, _) => {
-                    let join = self.joins().iter().find(|join| join.with.alias() == at);
-                    if let Some(Expr::Compare(Compare::Eq, from, _)) = join.map(|join| &join.on)
-                        && let Expr::Column(of, name) = **from
-                        && of == scan
-                    {
-                        out.push(name);
-                    }
+            Expr::Compare(Compare::Eq, left, right) if matches!(**right, Expr::Bind(_) | Expr::Scalar(_)) => {
+                if let Expr::Column(at, name) = **left
+                    && at == scan
+                {
+                    out.push(name);
                 }
-                _ => {}
-            },
+            }
             _ => {}
+        }
+    }
+
+    /// A condition on rows in which what names another row by its [`UNIQUE`] column asks for that row's key instead.
+    /// Then an index over the referring column answers it, together with a range and in order; through the join,
+    /// PostgreSQL would learn the key only while it runs, and plan for any.
+    pub(super) fn seek(&mut self, condition: Expr) -> Expr {
+        match condition {
+            Expr::And(parts) => Expr::And(parts.into_iter().map(|part| self.seek(part)).collect()),
+            Expr::Compare(Compare::Eq, left, right) if matches!(*right, Expr::Bind(_)) => match self.referred(&left) {
+                Some((from, table, to)) => {
+                    let scan = self.scan(table);
+                    let row = scan.alias();
+                    let mut key = Select::from(From::Scan(scan)).filter(row.col(UNIQUE).eq(*right));
+                    key.columns = vec![row.col(to)];
+                    from.eq(Expr::Scalar(Box::new(key)))
+                }
+                None => Expr::Compare(Compare::Eq, left, right),
+            },
+            other => other,
+        }
+    }
+
+    /// Of the unique column of a joined row: the column that refers to the row, its table, and the key referred to.
+    fn referred(&self, column: &Expr) -> Option<(Expr, &'static str, &'static str)> {
+        let Expr::Column(at, UNIQUE) = column else { return None };
+        let join = self.joins().iter().find(|join| join.with.alias() == *at && join.kind == JoinKind::Left)?;
+        match (&join.with, &join.on) {
+            (From::Scan(scan), Expr::Compare(Compare::Eq, from, to)) => match (&**from, &**to) {
+                (Expr::Column(..), Expr::Column(of, to)) if of == at => Some(((**from).clone(), scan.table(), to)),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

@@ -303,6 +303,7 @@ impl Planner<'_> {
         let mut select = self.transform(select, &query.options.apply);
         if let Some(filter) = &query.options.filter {
             let condition = self.predicate(filter);
+            let condition = self.seek(condition);
             select.filter.push(condition);
         }
         (select, self.place(0))
@@ -355,6 +356,7 @@ impl Planner<'_> {
         let asked = self.set_place(0, place);
         for filter in filters {
             let condition = self.predicate(filter);
+            let condition = self.seek(condition);
             select.filter.push(condition);
         }
         if let Some(asked) = asked {
