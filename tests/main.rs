@@ -9,6 +9,7 @@ mod contract;
 mod db;
 mod differential;
 mod docs;
+mod durability;
 mod fuzz;
 mod house;
 mod http;

@@ -58,7 +58,7 @@ impl Years {
             .filter(dates::month.eq(1).and(dates::day_of_month.eq(1)))
             .select(dates::year)
             .load(c))?;
-        let mut insert = Insert::into("dates", COLUMNS);
+        let mut insert = Insert { only_new: true, ..Insert::into("dates", COLUMNS) };
         for year in with_neighbours.into_iter().filter(|year| !there.contains(&i32::from(*year))) {
             let first = jiff::civil::date(year, 1, 1);
             let mut day = Some(first);

@@ -25,11 +25,13 @@ pub struct Insert {
     pub columns: &'static [&'static str],
     /// As long as `columns`, each.
     pub rows: Vec<Vec<Value>>,
+    /// Whether a row whose key is there already is passed over, also where another writer is about to bring it.
+    pub only_new: bool,
 }
 
 impl Insert {
     pub fn into(table: &'static str, columns: &'static [&'static str]) -> Insert {
-        Insert { table, columns, rows: Vec::new() }
+        Insert { table, columns, rows: Vec::new(), only_new: false }
     }
 
     /// What is to be run, in order.
@@ -64,7 +66,11 @@ impl<DB: Dialect> QueryFragment<DB> for InsertRows<'_> {
             out.push_identifier(column)?;
         }
         out.push_sql(") ");
-        values(self.rows, &mut out)
+        values(self.rows, &mut out)?;
+        if self.insert.only_new {
+            out.push_sql(" ON CONFLICT DO NOTHING");
+        }
+        Ok(())
     }
 }
 
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn statements_stay_within_the_limits() {
-        let insert = Insert { table: "t", columns: &["a"], rows: rows(401, 1) };
+        let insert = Insert { rows: rows(401, 1), ..Insert::into("t", &["a"]) };
         assert_eq!(insert.statements().map(|s| s.rows.len()).collect::<Vec<_>>(), [200, 200, 1]);
         assert_eq!(insert.statements().map(|s| s.recurs).collect::<Vec<_>>(), [true, true, false]);
         assert_eq!(rows_a_statement(1000), 32);
