@@ -25,4 +25,5 @@ pub mod timers;
 pub mod tree;
 pub mod wall;
 pub mod weeks;
+pub mod work_items;
 pub mod worklogs;

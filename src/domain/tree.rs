@@ -1,14 +1,15 @@
 //! The tree of work items: who is above whom.
 //!
 //! In: items and their parents. Out: what the writers keep of it, in their transaction: `root_id`, `has_children` and
-//! the closure `work_item_tree` with a row (x, x, 0) for each item. A cycle is refused with its path.
+//! the closure `work_item_tree` with a row (x, x, 0) for each item. A cycle is refused with its path. [`reparent`] keeps
+//! them for an item that moves and what is below it, [`recompute_all`] makes them anew.
 
 use std::collections::HashMap;
 
 use diesel::prelude::*;
 
 use crate::db::tables::{work_item_tree, work_items};
-use crate::db::{DbError, Failure, Tx};
+use crate::db::{DbError, Failure, Hold, Tx};
 use crate::on;
 use crate::sql::{Insert, Update, Value};
 
@@ -201,7 +202,7 @@ impl Forest {
 
     /// Adds the closure's rows. They must not be there.
     pub fn insert_descents(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
-        let mut insert = Insert::into("work_item_tree", &["ancestor_id", "descendant_id", "depth"]);
+        let mut insert = Insert::into("work_item_tree", CLOSURE);
         for descent in self.descents() {
             insert.rows.push(vec![
                 Value::Int32(descent.ancestor),
@@ -216,6 +217,8 @@ impl Forest {
         tx.insert(&insert)
     }
 }
+
+const CLOSURE: &[&str] = &["ancestor_id", "descendant_id", "depth"];
 
 /// Rows held at once.
 const BATCH: usize = 20_000;
@@ -239,6 +242,75 @@ pub fn recompute_all(tx: &mut Tx<'_>) -> Result<Forest, TreeError> {
     on!(tx, c => diesel::delete(work_item_tree::table).execute(c))?;
     forest.insert_descents(tx)?;
     Ok(forest)
+}
+
+/// Ids of one statement.
+const CHUNK: usize = 10_000;
+
+/// Puts an item, with all below it, under another parent, or under none. The budgets that come with it are
+/// [`work_items::put`](super::work_items::put)'s.
+pub fn reparent(tx: &mut Tx<'_>, item: i32, parent: Option<i32>) -> Result<(), TreeError> {
+    tx.must_hold(Hold::Exclusive)?;
+    let before: Option<i32> = on!(tx, c => work_items::table.find(item).select(work_items::parent_id).first(c))?;
+    if before == parent {
+        return Ok(());
+    }
+    let below: Vec<(i32, i32)> = on!(tx, c => work_item_tree::table
+        .filter(work_item_tree::ancestor_id.eq(item))
+        .select((work_item_tree::descendant_id, work_item_tree::depth))
+        .load(c))?;
+    let left = above(tx, item)?;
+    let joined = match parent {
+        Some(parent) => above(tx, parent)?,
+        None => Vec::new(),
+    };
+    if let Some(parent) = parent.filter(|_| joined.is_empty()) {
+        return Err(TreeError::UnknownParent { item, parent });
+    }
+    if let Some(at) = joined.iter().position(|ancestor| *ancestor == item) {
+        return Err(TreeError::Cycle { path: [item].into_iter().chain(joined.into_iter().take(at + 1)).collect() });
+    }
+    for (descendant, depth) in &below {
+        if joined.len() + usize::try_from(*depth).unwrap_or(usize::MAX) >= MOST_LEVELS {
+            return Err(TreeError::TooDeep { item: *descendant });
+        }
+    }
+    let ids: Vec<i32> = below.iter().map(|(descendant, _)| *descendant).collect();
+    let root = joined.last().copied().unwrap_or(item);
+    for ids in ids.chunks(CHUNK) {
+        on!(tx, c => diesel::delete(work_item_tree::table
+            .filter(work_item_tree::descendant_id.eq_any(ids))
+            .filter(work_item_tree::ancestor_id.eq_any(left.get(1..).unwrap_or_default())))
+        .execute(c))?;
+        on!(tx, c => diesel::update(work_items::table.filter(work_items::id.eq_any(ids)))
+            .set(work_items::root_id.eq(root))
+            .execute(c))?;
+    }
+    let mut insert = Insert::into("work_item_tree", CLOSURE);
+    for (descendant, depth) in below {
+        for (distance, ancestor) in (1..).zip(&joined) {
+            insert.rows.push(vec![Value::Int32(*ancestor), Value::Int32(descendant), Value::Int32(depth + distance)]);
+        }
+    }
+    tx.insert(&insert)?;
+    on!(tx, c => diesel::update(work_items::table.find(item)).set(work_items::parent_id.eq(parent)).execute(c))?;
+    for parent in [before, parent].into_iter().flatten() {
+        let children: i64 =
+            on!(tx, c => work_items::table.filter(work_items::parent_id.eq(parent)).count().get_result(c))?;
+        on!(tx, c => diesel::update(work_items::table.find(parent))
+            .set(work_items::has_children.eq(children > 0))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// The item and all above it, nearest first; nothing where it is not there.
+fn above(tx: &mut Tx<'_>, item: i32) -> Result<Vec<i32>, DbError> {
+    Ok(on!(tx, c => work_item_tree::table
+        .filter(work_item_tree::descendant_id.eq(item))
+        .order(work_item_tree::depth)
+        .select(work_item_tree::ancestor_id)
+        .load(c))?)
 }
 
 #[cfg(test)]

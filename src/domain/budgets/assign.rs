@@ -109,6 +109,16 @@ pub fn put(tx: &mut Tx<'_>, target: Target, budget: Option<i32>) -> Result<Moves
     Ok(moves)
 }
 
+/// After an item came to another parent or iteration: it and all below it count for what is above them now.
+pub fn follow(tx: &mut Tx<'_>, item: i32) -> Result<Moves, DbError> {
+    tx.must_hold(Hold::Exclusive)?;
+    let below = Below::of_item(tx, item)?;
+    let mut assigned = assignments(tx)?;
+    let moves = below.moves(tx, &mut assigned)?;
+    store(tx, &moves)?;
+    Ok(moves)
+}
+
 /// Items that an assignment may concern, with all that lies above them.
 struct Below {
     affected: Vec<Row>,
