@@ -122,7 +122,7 @@ fn import(conn: &mut Conn, person: &Person, order: &Order, source: &Source) -> R
     };
     let (id, now) = (Guid(uuid::Uuid::now_v7()), Clock::system().now());
     let by = author(&caller, id, now);
-    let quiet = &mut |_: u64| Ok(());
+    let quiet = &mut |_: u64, _: &[_]| Ok(());
     let checked = conn.snapshot(|conn| run::check(conn, &by, source, quiet)).map_err(failed)?;
     if !order.is_written(&checked) {
         return Ok((checked, false));
@@ -133,7 +133,7 @@ fn import(conn: &mut Conn, person: &Person, order: &Order, source: &Source) -> R
         // Of many logs that change none may be another writer's meanwhile.
         tx.hold(if checked.changes_logs() { Hold::Exclusive } else { Hold::Shared })?;
         queue::add(tx, &job)?;
-        let outcome = order.write(tx, &by, source, &mut |_| Ok(()))?;
+        let outcome = order.write(tx, &by, source, &mut |_, _| Ok(()))?;
         if outcome.changes_logs() {
             tx.must_hold(Hold::Exclusive)?;
         }

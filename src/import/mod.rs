@@ -10,6 +10,7 @@
 //! | [`resolve`] | names of people, items, kinds of work, budgets | who and what is meant, or the nearest name |
 //! | [`keys`] | a row | what tells it from others, so that a file changes nothing the second time |
 //! | [`run`] | a file, an author, a connection | what the file would do, or has done |
+//! | [`listing`] | rows and what becomes of them | pages of that, kept with the job |
 //! | [`job`] | an order | the same as a job: all or nothing, or the good rows, and how it ended |
 //! | [`problem`] | – | the one form of a problem, with its place |
 
@@ -18,6 +19,7 @@ pub mod dates;
 pub mod durations;
 pub mod job;
 pub mod keys;
+pub mod listing;
 pub mod problem;
 pub mod profile;
 pub mod report;

@@ -11,6 +11,7 @@ use std::io::{self, Seek, SeekFrom};
 
 use super::columns::{self, Field, ImportRow, Layout, Mapped, Stop};
 use super::keys::{Keys, Marks};
+use super::listing::Fate;
 use super::problem::{Problem, code};
 use super::profile::Profile;
 use super::report::Place;
@@ -129,8 +130,8 @@ impl Failure for ImportError {
     }
 }
 
-/// Hears how many rows are done; an error ends the walk.
-pub type Progress<'p> = &'p mut dyn FnMut(u64) -> Result<(), DbError>;
+/// Hears how many rows are done, and what became of those since the last time; an error ends the walk.
+pub type Progress<'p> = &'p mut dyn FnMut(u64, &[(u32, Fate)]) -> Result<(), DbError>;
 
 /// What the file would do.
 pub fn check(
@@ -214,9 +215,9 @@ fn walk(
     loop {
         match mapping.next() {
             Some(Ok(Mapped::Row(row))) => rows.push(*row),
-            Some(Ok(Mapped::Problems { problems: of_row, .. })) => {
+            Some(Ok(Mapped::Problems { row_number, problems: of_row })) => {
                 pass.outcome.rows += 1;
-                pass.outcome.wrong += 1;
+                pass.becomes(row_number, Fate::Error);
                 problems.extend(of_row);
             }
             Some(Err(Stop::Problem(problem))) => return Ok(Outcome::of_file(problem)),
@@ -230,10 +231,10 @@ fn walk(
         if rows.len() >= BATCH || problems.len() >= BATCH {
             let plan = pass.plan(target.conn(), std::mem::take(&mut rows), &mut problems)?;
             target.store(by, plan)?;
-            progress(pass.outcome.rows)?;
+            pass.tell(progress)?;
         }
     }
-    progress(pass.outcome.rows)?;
+    pass.tell(progress)?;
     let mut outcome = pass.outcome;
     outcome.place = Some(Place::behind(mapping.layout(), mapping.widest()));
     if let Some(problem) = mapping.day_first() {
@@ -276,6 +277,8 @@ struct Pass<'a> {
     names: Names,
     keys: Keys,
     outcome: Outcome,
+    /// Of the rows of this batch.
+    fates: Vec<(u32, Fate)>,
 }
 
 impl<'a> Pass<'a> {
@@ -283,7 +286,27 @@ impl<'a> Pass<'a> {
         conn.plan_anew()?;
         let facts = Facts::read(conn)?;
         let names = Names::read(conn, by.caller)?;
-        Ok(Pass { by, present, facts, names, keys: Keys::default(), outcome: Outcome::default() })
+        Ok(Pass { by, present, facts, names, keys: Keys::default(), outcome: Outcome::default(), fates: Vec::new() })
+    }
+
+    fn becomes(&mut self, row: u32, fate: Fate) {
+        let outcome = &mut self.outcome;
+        *match fate {
+            Fate::New => &mut outcome.new,
+            Fate::Changed => &mut outcome.changed,
+            Fate::Restored => &mut outcome.restored,
+            Fate::Unchanged => &mut outcome.unchanged,
+            Fate::Duplicate | Fate::Error => &mut outcome.wrong,
+        } += 1;
+        outcome.duplicates += u64::from(fate == Fate::Duplicate);
+        self.fates.push((row, fate));
+    }
+
+    fn tell(&mut self, progress: &mut dyn FnMut(u64, &[(u32, Fate)]) -> Result<(), DbError>) -> Result<(), DbError> {
+        self.fates.sort_unstable_by_key(|(row, _)| *row);
+        progress(self.outcome.rows, &self.fates)?;
+        self.fates.clear();
+        Ok(())
     }
 
     /// What becomes of some rows; `problems` are those of their cells.
@@ -310,7 +333,7 @@ impl<'a> Pass<'a> {
                 (None, None) => new.push(row),
                 (None, Some(_)) => match differs(&row).and_then(|id| by_id.remove(&id)) {
                     Some(log) => edits.push((row, log, true)),
-                    None => self.outcome.unchanged += 1,
+                    None => self.becomes(row.row.row_number, Fate::Unchanged),
                 },
             }
         }
@@ -332,11 +355,12 @@ impl<'a> Pass<'a> {
         self.facts.load_people(conn, &[], &owners)?;
         let mut resolved = Vec::with_capacity(rows.len());
         for row in rows {
+            let row_number = row.row_number;
             match self.resolve_row(row) {
                 Ok(row) => resolved.push(row),
                 Err(of_row) => {
-                    self.outcome.wrong += 1;
-                    self.outcome.duplicates += u64::from(of_row.iter().any(|one| one.code == code::DUPLICATE_ROW));
+                    let is_duplicate = of_row.iter().any(|one| one.code == code::DUPLICATE_ROW);
+                    self.becomes(row_number, if is_duplicate { Fate::Duplicate } else { Fate::Error });
                     problems.extend(of_row);
                 }
             }
@@ -396,12 +420,12 @@ impl<'a> Pass<'a> {
         for (row, log) in rows.into_iter().zip(logs) {
             match log {
                 Ok(log) => {
-                    self.outcome.new += 1;
+                    self.becomes(row.row.row_number, Fate::New);
                     plan.new.push(log);
                     plan.new_marks.push(row.marks);
                 }
                 Err(refusal) => {
-                    self.outcome.wrong += 1;
+                    self.becomes(row.row.row_number, Fate::Error);
                     problems.push(problem_of(refusal, &row));
                 }
             }
@@ -429,11 +453,11 @@ impl<'a> Pass<'a> {
                 Ok(after) => after,
                 // What nothing would change may lie in a locked week: our own export comes in as it went out.
                 Err(refusal) if is_lock(&refusal) && self.says_the_same(&row, &before) => {
-                    self.outcome.unchanged += 1;
+                    self.becomes(row.row.row_number, Fate::Unchanged);
                     continue;
                 }
                 Err(refusal) => {
-                    self.outcome.wrong += 1;
+                    self.becomes(row.row.row_number, Fate::Error);
                     problems.push(problem_of(refusal, &row));
                     continue;
                 }
@@ -442,11 +466,12 @@ impl<'a> Pass<'a> {
                 plan.anew.push((row.marks.key, row.marks.content, before.id));
             }
             if after == before {
-                self.outcome.unchanged += 1;
+                self.becomes(row.row.row_number, Fate::Unchanged);
                 continue;
             }
-            let action = if before.deleted { Action::Restored } else { Action::Changed };
-            *(if before.deleted { &mut self.outcome.restored } else { &mut self.outcome.changed }) += 1;
+            let (action, fate) =
+                if before.deleted { (Action::Restored, Fate::Restored) } else { (Action::Changed, Fate::Changed) };
+            self.becomes(row.row.row_number, fate);
             plan.steps.push(Step { before, after, action });
         }
         Ok(())

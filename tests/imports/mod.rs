@@ -2,6 +2,7 @@
 
 mod cases;
 mod queue;
+mod rows;
 mod servers;
 
 use std::time::{Duration, Instant};

@@ -36,10 +36,11 @@ pub fn remove(tx: &mut Tx<'_>, file: Guid) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Removes files of before this moment that no job names.
+/// Removes files of before this moment that no job names, or has under its own id.
 pub(super) fn remove_orphans(tx: &mut Tx<'_>, before: Instant) -> Result<(), DbError> {
     let named = jobs::upload_id.eq(job_files::file_id.nullable()).or(jobs::report_id.eq(job_files::file_id.nullable()));
-    let named = diesel::dsl::exists(jobs::table.filter(named));
+    let named =
+        diesel::dsl::exists(jobs::table.filter(named.or(jobs::id.nullable().eq(job_files::file_id.nullable()))));
     let orphans = job_files::table.filter(job_files::created_at.lt(before)).filter(diesel::dsl::not(named));
     on!(tx, c => diesel::delete(orphans).execute(c))?;
     Ok(())

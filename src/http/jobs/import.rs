@@ -9,11 +9,11 @@ use std::sync::Arc;
 use actix_web::web::{self, Data};
 
 use super::{Progress, Trouble, caller};
-use crate::db::Hold;
+use crate::db::{DbError, Hold};
 use crate::domain::jobs::{Job, files, queue};
-use crate::domain::refusal::Refusal;
 use crate::http::App;
 use crate::import::job::{Halt, Order, author};
+use crate::import::listing::Listing;
 use crate::import::report;
 use crate::import::run::{self, ImportError, Outcome, Source};
 use crate::sheets::{Limits, Program};
@@ -32,14 +32,14 @@ pub(super) async fn run(app: &Data<App>, job: &Job, owner: Guid, progress: &Prog
     let unreadable = |error: serde_json::Error| Trouble::Hopeless(format!("the order cannot be read: {error}"));
     let order: Arc<Order> = Arc::new(serde_json::from_str(&job.payload).map_err(unreadable)?);
     let source = Arc::new(source(app, job, &order).await?);
-    let checked = check(app, job, &source, progress).await?;
+    let (checked, listing) = check(app, job, &source, progress).await?;
     if !order.is_written(&checked) {
-        return end(app, job, owner, &order, &source, checked).await;
+        return end(app, job, owner, (&order, &source), (checked, Some(listing))).await;
     }
     progress.total(checked.rows);
     match write(app, job, owner, (&order, &source), (&checked, progress)).await {
         Ok(()) => Ok(()),
-        Err(Halt::Spoilt(outcome)) => end(app, job, owner, &order, &source, *outcome).await,
+        Err(Halt::Spoilt(outcome)) => end(app, job, owner, (&order, &source), (*outcome, None)).await,
         Err(Halt::Failed(error)) => Err(error.into()),
     }
 }
@@ -68,17 +68,24 @@ async fn source(app: &Data<App>, job: &Job, order: &Order) -> Result<Source, Tro
     Ok(Source { program, file, file_name: order.file_name.clone(), profile: order.profile.clone(), limits })
 }
 
-async fn check(app: &Data<App>, job: &Job, source: &Arc<Source>, progress: &Progress) -> Result<Outcome, Trouble> {
+async fn check(
+    app: &Data<App>,
+    job: &Job,
+    source: &Arc<Source>,
+    progress: &Progress,
+) -> Result<(Outcome, Listing), Trouble> {
     let (source, progress, now) = (Arc::clone(source), progress.clone(), app.clock.now());
     let (id, user) = (job.id, job.user_id);
-    let checked: Result<Outcome, ImportError> = app
+    let checked: Result<_, ImportError> = app
         .db
         .read_for_long(move |conn| {
             let caller = caller(conn, user)?;
-            run::check(conn, &author(&caller, id, now), &source, &mut |rows| {
+            let mut listing = Listing::new()?;
+            let outcome = run::check(conn, &author(&caller, id, now), &source, &mut |rows, fates| {
                 progress.done(rows);
-                Ok(())
-            })
+                listing.add(fates).map_err(unlisted)
+            })?;
+            Ok((outcome, listing))
         })
         .await;
     Ok(checked?)
@@ -101,16 +108,22 @@ async fn write(
             tx.hold(hold)?;
             let caller = caller(tx, user)?;
             let by = author(&caller, id, now);
-            let outcome = order.write(tx, &by, &source, &mut |rows| {
+            let mut listing = Listing::new()?;
+            let outcome = order.write(tx, &by, &source, &mut |rows, fates| {
                 progress.done(rows);
-                Ok(())
+                listing.add(fates).map_err(unlisted)
             })?;
             if outcome.changes_logs() {
                 tx.must_hold(Hold::Exclusive)?;
             }
-            Ok(queue::end(tx, id, owner, &order.ending(&outcome, true, report), now)?)
+            queue::end(tx, id, owner, &order.ending(&outcome, true, report), now)?;
+            Ok(listing.keep(tx, id, now)?)
         })
         .await
+}
+
+fn unlisted(error: std::io::Error) -> DbError {
+    DbError::Other(format!("the list of rows cannot be written: {error}"))
 }
 
 /// Ends a job that writes no log.
@@ -118,19 +131,21 @@ async fn end(
     app: &Data<App>,
     job: &Job,
     owner: Guid,
-    order: &Arc<Order>,
-    source: &Arc<Source>,
-    outcome: Outcome,
+    (order, source): (&Arc<Order>, &Arc<Source>),
+    (outcome, listing): (Outcome, Option<Listing>),
 ) -> Result<(), Trouble> {
+    // Of a file that cannot be read to its end nothing is told but that.
+    let mut listing = listing.filter(|_| outcome.rows > 0);
     let ending = order.ending(&outcome, false, None);
     let report = report(app, source, outcome).await?;
     let ending = queue::Ending { report, ..ending };
     let (id, now) = (job.id, app.clock.now());
-    let ended: Result<(), Refusal> = app
+    let ended: Result<(), ImportError> = app
         .db
         .write(move |tx| {
             tx.hold(Hold::Shared)?;
-            queue::end(tx, id, owner, &ending, now)
+            queue::end(tx, id, owner, &ending, now)?;
+            listing.as_mut().map_or(Ok(()), |listing| listing.keep(tx, id, now))
         })
         .await;
     Ok(ended?)

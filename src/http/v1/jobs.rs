@@ -47,6 +47,15 @@ pub static PROBLEM: Shape = Shape {
     ],
 };
 
+pub static ROW: Shape = Shape {
+    name: "ImportRow",
+    members: &[
+        member("row", Int, "As a spreadsheet numbers it."),
+        member("status", Text, "new, changed, restored, unchanged, duplicate or error."),
+        member("problems", Json, "All that is wrong with it, as in …/problems."),
+    ],
+};
+
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JobObject {
@@ -141,6 +150,16 @@ pub fn problems(call: &Arc<Call>) -> Result<Job, Refusal> {
         let problems: Result<Vec<import::problem::Problem>, DbError> =
             problems.map(|text| serde_json::from_str(&text).map_err(unreadable)).collect();
         Answer::items(problems?.into_iter())
+    })
+}
+
+/// What becomes of the rows of a file, good ones too.
+pub fn rows(call: &Arc<Call>) -> Result<Job, Refusal> {
+    let (skip, count) = call.options.page()?;
+    let call = Arc::clone(call);
+    Job::read(move |conn| {
+        let job = of_path(conn, &call)?;
+        Answer::items(import::listing::page(conn, job.id, skip, count)?.into_iter())
     })
 }
 

@@ -179,6 +179,10 @@ pub static ROUTES: &[Route] = &[
         .about("What is wrong with the rows of a file, in their order")
         .options(&["skip", "count"])
         .gives_list_of(&jobs::PROBLEM),
+    Route::v1(Verb::Get, "jobs/{id}/rows", jobs::rows)
+        .about("What becomes of each row of a file, good ones too")
+        .options(&["skip", "count"])
+        .gives_list_of(&jobs::ROW),
     Route::v1(Verb::Get, "jobs/{id}/result", jobs::result)
         .about("The file of a job: of an import its workbook with a Problem column")
         .gives_file(),
