@@ -4,6 +4,7 @@ mod cases;
 mod queue;
 mod rows;
 mod servers;
+mod spoilt;
 
 use std::time::{Duration, Instant};
 

@@ -39,9 +39,9 @@ fn ux_81_a_dry_run_tells_of_every_row() {
         let job = import(&server, ADA, "fileName=a.csv", &first);
         let expected = [2, 3, 4].map(|row| (row, "new".to_owned(), String::new()));
         assert_eq!(page(&server, ADA, &job, ""), expected);
-        let target = "/api/odata/v4.0/Worklogs?$filter=Comment eq 'listed'&$orderby=Timestamp&$select=WorklogId";
+        let target = "/api/odata/v4.0/Worklogs?$filter=Comment eq 'listed'&$orderby=Timestamp&$select=Id";
         let ids = server.get(ADA, target).json();
-        let last = ids["value"][2]["WorklogId"].as_str().expect("an id").to_owned();
+        let last = ids["value"][2]["Id"].as_str().expect("an id").to_owned();
         assert_eq!(ask(&server, TIM, "DELETE", &format!("/api/rest/workLogs/{last}"), &Value::Null).status, 200);
 
         let second = format!(

@@ -1,5 +1,6 @@
 //! REST (contract §4) through HTTP on both back ends.
 
+pub mod bad_input;
 mod contract;
 mod doors;
 mod histories;

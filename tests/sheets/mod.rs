@@ -1,7 +1,7 @@
 //! Files that come in: read by a child of the built program, mapped to rows; what is wrong with one is said, and nothing
 //! that a file holds hurts the server.
 
-mod book;
+pub mod book;
 mod child;
 mod mapped;
 mod real;

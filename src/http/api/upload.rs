@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::task::{JoinError, JoinHandle};
 
 use super::call::{Attachment, Call, Content};
 use super::options::Options;
@@ -50,6 +51,8 @@ pub(super) struct Upload {
     app: Data<App>,
     told: Uploaded,
     wanted: bool,
+    /// The piece that is being written. Whoever goes away does not stop it, and it is removed behind its end.
+    writing: Option<JoinHandle<Result<(), DbError>>>,
 }
 
 impl Drop for Upload {
@@ -57,8 +60,11 @@ impl Drop for Upload {
         if self.wanted {
             return;
         }
-        let (app, file) = (self.app.clone(), Guid(self.told.file_id));
+        let (app, file, writing) = (self.app.clone(), Guid(self.told.file_id), self.writing.take());
         actix_web::rt::spawn(async move {
+            if let Some(writing) = writing {
+                let _: Result<_, JoinError> = writing.await;
+            }
             // What stays after all is swept away later.
             let _: Result<(), DbError> = app.db.write(move |tx| files::remove(tx, file)).await;
         });
@@ -81,7 +87,7 @@ impl Upload {
         }
         let name = options.get("fileName").map(str::to_owned).or_else(|| disposition(http));
         let told = Uploaded { file_id: uuid::Uuid::now_v7(), name, bytes: 0, digest: String::new() };
-        let mut upload = Upload { app: app.clone(), told, wanted: false };
+        let mut upload = Upload { app: app.clone(), told, wanted: false, writing: None };
         let mut form = boundary(http)?.map(Form::new);
         let (mut pieces, mut pending, mut hash) = (0, BytesMut::new(), Sha256::new());
         while let Some(chunk) = payload.next().await {
@@ -117,7 +123,11 @@ impl Upload {
         hash.update(&piece);
         let (file, number, now) = (Guid(self.told.file_id), *pieces, self.app.clock.now());
         *pieces += 1;
-        Ok(self.app.db.write(move |tx| files::add(tx, file, number, &piece, now)).await.map_err(Refusal::from)?)
+        let app = self.app.clone();
+        let write = async move { app.db.write(move |tx| files::add(tx, file, number, &piece, now)).await };
+        let written = self.writing.insert(actix_web::rt::spawn(write)).await.map_err(Problem::internal)?;
+        self.writing = None;
+        Ok(written.map_err(Refusal::from)?)
     }
 
     /// As the body of the call.
