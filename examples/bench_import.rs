@@ -83,13 +83,13 @@ fn measure(url: &DatabaseUrl, program: &Program, path: &Path) -> Result<(), Fail
         let order = Order { dry_run, ..Order::default() };
         let by = author(&caller, Guid(uuid::Uuid::now_v7()), NOW);
         timed(|| {
-            let checked = conn.snapshot(|conn| run::check(conn, &by, &source, &mut |_| Ok(())))?;
+            let checked = conn.snapshot(|conn| run::check(conn, &by, &source, &mut |_, _| Ok(())))?;
             if !order.is_written(&checked) {
                 return Ok(checked);
             }
             let written = conn.write(|tx| {
                 tx.hold(Hold::Shared)?;
-                order.write(tx, &by, &source, &mut |_| Ok(()))
+                order.write(tx, &by, &source, &mut |_, _| Ok(()))
             });
             written.map_err(|halt| match halt {
                 Halt::Failed(error) => error.into(),

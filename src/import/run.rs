@@ -201,7 +201,7 @@ fn walk(
     target: &mut impl Target,
     by: &Author<'_>,
     source: &Source,
-    progress: Progress<'_>,
+    mut progress: Progress<'_>,
 ) -> Result<Outcome, ImportError> {
     let mapping = source.rows().map_err(Stop::from).and_then(|rows| columns::map(rows, &source.profile));
     let mut mapping = match mapping {
@@ -231,10 +231,10 @@ fn walk(
         if rows.len() >= BATCH || problems.len() >= BATCH {
             let plan = pass.plan(target.conn(), std::mem::take(&mut rows), &mut problems)?;
             target.store(by, plan)?;
-            pass.tell(progress)?;
+            pass.tell(&mut progress)?;
         }
     }
-    pass.tell(progress)?;
+    pass.tell(&mut progress)?;
     let mut outcome = pass.outcome;
     outcome.place = Some(Place::behind(mapping.layout(), mapping.widest()));
     if let Some(problem) = mapping.day_first() {
@@ -302,7 +302,7 @@ impl<'a> Pass<'a> {
         self.fates.push((row, fate));
     }
 
-    fn tell(&mut self, progress: &mut dyn FnMut(u64, &[(u32, Fate)]) -> Result<(), DbError>) -> Result<(), DbError> {
+    fn tell(&mut self, progress: &mut Progress<'_>) -> Result<(), DbError> {
         self.fates.sort_unstable_by_key(|(row, _)| *row);
         progress(self.outcome.rows, &self.fates)?;
         self.fates.clear();
