@@ -17,7 +17,7 @@ use super::{ADA, BO, NORA, PETRA, TIM, ask, enter, error_code, server};
 use crate::backend::{Database, for_each_backend};
 use crate::support::server::Server;
 
-const PEOPLE: [(&str, i32, Role); 5] = [
+pub const PEOPLE: [(&str, i32, Role); 5] = [
     (NORA, 6, Role::None),
     (TIM, 4, Role::Team),
     (PETRA, 3, Role::Product),
@@ -27,7 +27,7 @@ const PEOPLE: [(&str, i32, Role); 5] = [
 
 /// How a week stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Week {
+pub enum Week {
     Open,
     Submitted,
     Reopened,
@@ -39,7 +39,7 @@ enum Week {
     BeforeStart,
 }
 
-const WEEKS: [Week; 8] = [
+pub const WEEKS: [Week; 8] = [
     Week::BeforeStart,
     Week::Open,
     Week::Submitted,
@@ -52,7 +52,7 @@ const WEEKS: [Week; 8] = [
 
 impl Week {
     /// The contract's numbers, §4.3; ours for a rejected one.
-    fn number(self) -> Option<i32> {
+    pub fn number(self) -> Option<i32> {
         Some(match self {
             Week::Submitted => 1,
             Week::Reopened => 2,
@@ -70,7 +70,7 @@ impl Week {
     }
 
     /// §4.5: an open or reopened one takes time; a rejected one edits like a reopened one (§6.2).
-    fn takes_time(self) -> bool {
+    pub fn takes_time(self) -> bool {
         matches!(self, Week::Open | Week::Reopened | Week::Rejected)
     }
 }
@@ -301,7 +301,7 @@ fn check(server: &Server, conn: &mut Conn, route: &Route, example: &Example, (we
 fn every_writing_route_in_every_week_for_every_role() {
     for_each_backend(|backend| {
         let server = server(backend);
-        // The timer writes today: tests/tracking has weeks and a clock of its own for it.
+        // The timer writes today: tests/tracking/matrix.rs has a clock for it.
         let is_timer = |route: &Route| route.pattern().starts_with("/api/tracking/");
         let writing: Vec<&Route> = routes().filter(|route| route.verb != Verb::Get && !is_timer(route)).collect();
         assert!(writing.len() >= 25);

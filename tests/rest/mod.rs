@@ -4,7 +4,7 @@ pub mod bad_input;
 mod contract;
 mod doors;
 mod histories;
-mod matrix;
+pub mod matrix;
 mod openapi;
 mod sight;
 mod v1;

@@ -6,6 +6,7 @@ use std::process::Command;
 use super::wire::{Wire, authenticate, header, negotiate};
 use super::{ADA, METADATA, TIM, site};
 use crate::backend::for_each_backend;
+use crate::clients::run_node;
 use crate::support::server::Server;
 
 const REPORT: &str = "/api/odata/v3.2/workLogsOnly?$top=2";
@@ -72,20 +73,9 @@ fn requests_ntlm_reads_and_posts() {
 
 #[test]
 fn httpntlm_reads_and_posts() {
-    let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/clients/node_modules");
-    assert!(modules.exists(), "{} is missing; tests/run installs it", modules.display());
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/ntlm.cjs");
     for_each_backend(|backend| {
         let server = site(backend, &[]);
-        let output = Command::new("node")
-            .arg(&program)
-            .arg(format!("http://{}", server.address))
-            .args(["CORP", "tim", "Geheim 2"])
-            .env("NODE_PATH", &modules)
-            .output()
-            .expect("node starts");
-        let said = [output.stdout, output.stderr].concat();
-        assert!(output.status.success(), "{backend:?}\n{}", String::from_utf8_lossy(&said));
+        run_node("ntlm.cjs", &[&format!("http://{}", server.address), "CORP", "tim", "Geheim 2"]);
     });
 }
 

@@ -261,32 +261,6 @@ fn contract_5_rules_are_told_with_200_and_change_nothing() {
     });
 }
 
-/// A run in a week of every state, by every role that has a timer: stored where the week takes time (§4.5), else it runs on.
-#[test]
-fn contract_4_5_a_run_is_stored_in_open_weeks_alone() {
-    for_each_backend(|backend| {
-        let site = Site::start(backend, 1);
-        let people = [(TIM, 4), (PETRA, 3), (BO, 2), (ADA, 1)].map(|(user, id)| (site.client(user), id));
-        for (n, state) in [None, Some(1), Some(2), Some(3), Some(4), Some(99)].into_iter().enumerate() {
-            for locked in [false, true] {
-                for (client, id) in &people {
-                    client.step("startTracking", json!({"remark": "in a week"}));
-                    site.pass(1);
-                    site.set_week(*id, state, locked);
-                    let stores = !locked && matches!(state, None | Some(2 | 4));
-                    let expected = if stores { ("idle", "OK", 5) } else { ("tracking", "Error", 0) };
-                    let before = client.logs("2024-05-01").len();
-                    let shown = format!("{n}: {state:?}, locked {locked}, person {id}");
-                    assert_eq!(told(&client.step("stopTracking", Value::Null)), expected, "{shown}");
-                    assert_eq!(client.logs("2024-05-01").len(), before + usize::from(stores), "{shown}");
-                    assert_eq!(told(&client.ask("DELETE", "current", &Value::Null).json()).0, "idle");
-                    site.set_week(*id, None, false);
-                }
-            }
-        }
-    });
-}
-
 #[test]
 fn contract_5_what_cannot_be_read() {
     for_each_backend(|backend| {

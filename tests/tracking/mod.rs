@@ -2,6 +2,7 @@
 
 mod contract;
 mod events;
+mod matrix;
 mod pairing;
 mod survival;
 
@@ -24,6 +25,7 @@ use timeledger::sql::Guid;
 use timeledger::telemetry::Metrics;
 
 use crate::backend::{Backend, Database, Fixture};
+use crate::rest::matrix::Week;
 use crate::rest::request;
 use crate::support::http::{Reply, Request};
 
@@ -149,28 +151,33 @@ impl Site {
         self.client_at(server, name)
     }
 
-    /// Puts somebody's week of 2 May 2024 into a state; none: nothing was done with it.
-    pub fn set_week(&self, user_id: i32, state: Option<i32>, locked: bool) {
+    /// Puts these people's week of 2 May 2024 into a state.
+    pub fn set_week(&self, people: &[i32], week: Week) {
         use diesel::prelude::*;
-        use timeledger::db::tables::{approvals, week_locks};
+        use timeledger::db::tables::{approvals, settings, week_locks};
         let monday = day_of(jiff::civil::date(2024, 4, 29));
-        let mut conn = self.conn();
-        on!(&mut conn, c => diesel::delete(approvals::table).execute(c)).expect("rows");
-        on!(&mut conn, c => diesel::delete(week_locks::table).execute(c)).expect("rows");
-        if let Some(state) = state {
+        let conn = &mut self.conn();
+        on!(conn, c => diesel::delete(approvals::table).execute(c)).expect("rows");
+        on!(conn, c => diesel::delete(week_locks::table).execute(c)).expect("rows");
+        for user in people {
+            let Some(state) = week.number() else { continue };
             let row = (
                 approvals::guid.eq(Guid(uuid::Uuid::now_v7())),
-                approvals::user_id.eq(user_id),
+                approvals::user_id.eq(user),
                 approvals::week_start.eq(monday),
                 approvals::state.eq(state),
                 approvals::modified_at.eq(self.clock.now()),
             );
-            on!(&mut conn, c => diesel::insert_into(approvals::table).values(row).execute(c)).expect("a week");
+            on!(conn, c => diesel::insert_into(approvals::table).values(row).execute(c)).expect("a week");
         }
-        if locked {
+        if week == Week::Locked {
             let row = (week_locks::week_start.eq(monday), week_locks::locked_at.eq(self.clock.now()));
-            on!(&mut conn, c => diesel::insert_into(week_locks::table).values(row).execute(c)).expect("a lock");
+            on!(conn, c => diesel::insert_into(week_locks::table).values(row).execute(c)).expect("a lock");
         }
+        let start = if week == Week::BeforeStart { "\"2024-05-06\"" } else { "\"2024-01-01\"" };
+        let row = settings::table.filter(settings::name.eq("approvalStartDate"));
+        let set = on!(conn, c => diesel::update(row).set(settings::value.eq(start)).execute(c));
+        assert_eq!(set.expect("a start date"), 1);
     }
 
     /// What is kept of PINs and secrets.
