@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use timeledger::http::api::{Verb, routes};
 
-use super::{ADA, BO, NORA, PETRA, Site, TESS, TIM, told};
+use super::{ADA, NORA, PETRA, Site, TESS, TIM, told};
 use crate::backend::for_each_backend;
 use crate::rest::error_code;
 use crate::support::http::Request;

@@ -21,7 +21,7 @@ use timeledger::domain::wall::Written;
 use timeledger::http::{App, serve_until};
 use timeledger::on;
 use timeledger::policy;
-use timeledger::sql::Guid;
+use timeledger::sql::{Guid, Instant};
 use timeledger::telemetry::Metrics;
 
 use crate::backend::{Backend, Database, Fixture};
@@ -30,7 +30,6 @@ use crate::rest::request;
 use crate::support::http::{Reply, Request};
 
 pub const ADA: &str = "ada@example.com";
-pub const BO: &str = "bo@example.com";
 pub const PETRA: &str = "petra@example.com";
 pub const TIM: &str = "tim@example.com";
 pub const TESS: &str = "tess@example.com";
@@ -123,11 +122,7 @@ impl Site {
     }
 
     pub fn token(&self, user: &str) -> String {
-        let mut conn = self.conn();
-        let person = people::find(&mut conn, user).expect("a person");
-        let new = NewToken { user_id: person.id, name: "test", days: Some(366), scopes: Scopes::ALL };
-        let token = conn.write::<_, TokenError>(|tx| auth::create(tx, new, self.clock.now())).expect("a token");
-        token.expose().to_owned()
+        token(&self.database, user, self.clock.now())
     }
 
     /// A client of that person's at the first server.
@@ -141,13 +136,7 @@ impl Site {
 
     /// A client of a person of role Team who was not there before.
     pub fn new_person(&self, server: usize, name: &str) -> Client {
-        let new = NewPerson { unique_name: name.into(), name: name.into(), email: None, role: policy::Role::Team };
-        let mut conn = self.conn();
-        let added = conn.write::<_, PeopleError>(|tx| {
-            tx.hold(Hold::Exclusive)?;
-            people::add(tx, &new, self.clock.now())
-        });
-        added.expect("a person");
+        add_person(&self.database, name, self.clock.now());
         self.client_at(server, name)
     }
 
@@ -190,12 +179,33 @@ impl Site {
         rows.into_iter().map(|(pin, secret)| [pin, secret]).collect()
     }
 
-    /// Runs a statement that is no part of the product.
     pub fn sql(&self, statement: &str) {
-        use diesel::connection::SimpleConnection;
-        let mut conn = self.conn();
-        on!(&mut conn, c => c.batch_execute(statement)).map_err(DbError::from).expect(statement);
+        sql(&self.database, statement);
     }
+}
+
+/// Runs a statement that is no part of the product.
+pub fn sql(database: &Database, statement: &str) {
+    use diesel::connection::SimpleConnection;
+    let mut conn = database.connect(Role::Writer);
+    on!(&mut conn, c => c.batch_execute(statement)).map_err(DbError::from).expect(statement);
+}
+
+pub fn token(database: &Database, user: &str, now: Instant) -> String {
+    let mut conn = database.connect(Role::Writer);
+    let person = people::find(&mut conn, user).expect("a person");
+    let new = NewToken { user_id: person.id, name: "test", days: Some(366), scopes: Scopes::ALL };
+    conn.write::<_, TokenError>(|tx| auth::create(tx, new, now)).expect("a token").expose().to_owned()
+}
+
+pub fn add_person(database: &Database, name: &str, now: Instant) {
+    let new = NewPerson { unique_name: name.into(), name: name.into(), email: None, role: policy::Role::Team };
+    let mut conn = database.connect(Role::Writer);
+    let added = conn.write::<_, PeopleError>(|tx| {
+        tx.hold(Hold::Exclusive)?;
+        people::add(tx, &new, now)
+    });
+    added.expect("a person");
 }
 
 pub struct Client {

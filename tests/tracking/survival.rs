@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use timeledger::clock::Clock;
 use timeledger::domain::people::{self, PeopleError};
 
-use super::{Client, NORA, Site, TESS, TIM, told};
+use super::{ADA, Client, NORA, Site, TESS, TIM, add_person, sql, token, told};
 use crate::backend::{Backend, Database, Fixture, for_each_backend};
+use crate::rest::ask;
 use crate::support::http::Request;
 use crate::support::server::Server;
 
@@ -299,6 +301,48 @@ fn two_servers_act_once_on_each_of_a_hundred_timers() {
         for (n, client) in clients.iter().enumerate() {
             assert_eq!(client.current()["timestamp"], once(), "person{n}");
             assert_eq!(client.logs("2024-05-01"), [("2024-05-02T09:00:00".to_owned(), 1, format!("person{n}"))]);
+        }
+    });
+}
+
+/// The same of two processes: what is due was made so in the database, for nobody holds their clocks.
+#[test]
+fn two_processes_act_once_on_each_of_a_hundred_timers() {
+    for_each_backend(|backend| {
+        let one = Server::start(Database::loaded(backend, Fixture::SMALL));
+        let other = Server::beside(&one);
+        let settings = json!({"activityCheckInterval": 10, "activityCheckWait": 60});
+        assert_eq!(ask(&one, ADA, "PATCH", "/api/v1/settings", &settings).status, 200);
+        let now = Clock::system().now();
+        let clients: Vec<Client> = (0..100)
+            .map(|n| {
+                let (name, server) = (format!("person{n}"), if n % 2 == 0 { &one } else { &other });
+                add_person(&one.database, &name, now);
+                let client = Client { address: server.address, token: token(&one.database, &name, now) };
+                client.step("startTracking", json!({"remark": name}));
+                client
+            })
+            .collect();
+        let ago = |column: &str, seconds: u32| match backend {
+            Backend::Sqlite => format!("{column} = {column} - {seconds}000000"),
+            Backend::Postgres => format!("{column} = {column} - interval '{seconds} seconds'"),
+        };
+        let settled = |state: &str| -> Vec<Value> {
+            let before: Vec<Value> = clients.iter().map(|client| client.wait_for(state)["timestamp"].clone()).collect();
+            // Both look twice more, and find nothing.
+            std::thread::sleep(Duration::from_millis(2_500));
+            let after: Vec<Value> = clients.iter().map(|client| client.current()["timestamp"].clone()).collect();
+            assert_eq!(after, before, "{state}");
+            after
+        };
+        let started = [ago("started_at", 3_600), ago("confirmed_at", 3_600)].join(", ");
+        sql(&one.database, &format!("UPDATE timers SET {started}"));
+        settled("activityCheck");
+        sql(&one.database, &format!("UPDATE timers SET {}", ago("checked_at", 61)));
+        settled("clientInputRequired");
+        for (n, client) in clients.iter().enumerate() {
+            let logs = client.logs("2024-05-01");
+            assert_eq!((logs.len(), logs[0].1, &logs[0].2), (1, 1, &format!("person{n}")));
         }
     });
 }
