@@ -180,11 +180,18 @@ pub struct Rest {
     pub batch_in_envelope: bool,
     /// Largest body, in bytes; above it 413.
     pub max_body_bytes: usize,
+    /// Logs that one bulk edit picks; above it 413.
+    pub max_bulk_worklogs: usize,
 }
 
 impl Default for Rest {
     fn default() -> Rest {
-        Rest { strict_api_version: false, batch_in_envelope: false, max_body_bytes: 8 * 1024 * 1024 }
+        Rest {
+            strict_api_version: false,
+            batch_in_envelope: false,
+            max_body_bytes: 8 * 1024 * 1024,
+            max_bulk_worklogs: 10_000,
+        }
     }
 }
 

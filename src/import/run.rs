@@ -506,7 +506,8 @@ impl<'a> Pass<'a> {
             comment,
             activity_type: row.draft.activity_type.map_or(Patch::Keep, Patch::Set),
         };
-        Change { before: log.clone(), changes, budget: row.draft.budget.filter(|id| Some(*id) != log.own_budget_id) }
+        let budget = row.draft.budget.filter(|id| Some(*id) != log.own_budget_id);
+        Change { before: log.clone(), changes, budget: budget.map_or(Patch::Keep, Patch::Set) }
     }
 
     fn says_the_same(&self, row: &Resolved, log: &Worklog) -> bool {
@@ -525,7 +526,7 @@ impl<'a> Pass<'a> {
         let nothing = (changes.start.is_none(), changes.length, changes.billable, changes.comment);
         !log.deleted
             && owner == changes.user
-            && budget.is_none()
+            && budget == Patch::Keep
             && same_item
             && same_kind
             && nothing == (true, Patch::Keep, Patch::Keep, Patch::Keep)

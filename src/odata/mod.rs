@@ -8,6 +8,7 @@ pub mod encode;
 mod entity_id;
 pub mod error;
 pub mod functions;
+pub mod keys;
 pub mod lex;
 pub mod limits;
 mod link;

@@ -128,6 +128,10 @@ fn example(server: &Server, route: &Route, week: Week, log: &str, (n, user, role
         (Verb::Post, "worklogs/{id}/restore") => {
             Example::new(format!("v1/worklogs/{log}/restore"), Value::Null, if_open)
         }
+        (Verb::Post, "worklogs/bulk") => {
+            let body = json!({"filter": format!("Id eq {log}"), "changes": {"comment": "many"}});
+            Example::new("v1/worklogs/bulk".into(), body, if_open)
+        }
         // The entering of the log, which so is deleted.
         (Verb::Post, "operations/{id}/undo") => {
             let target = format!("/api/v1/worklogs/{log}/changes");
@@ -310,7 +314,7 @@ fn every_writing_route_in_every_week_for_every_role() {
         for route in &writing {
             for week in WEEKS {
                 for person in PEOPLE {
-                    let about_a_log = ["worklogs/{id}", "operations/{id}", "imports/{id}"];
+                    let about_a_log = ["worklogs/{id}", "worklogs/bulk", "operations/{id}", "imports/{id}"];
                     let about_a_log = about_a_log.iter().any(|path| route.path.to_lowercase().contains(path));
                     let needs = about_a_log && person.2 >= Role::Team;
                     if !needs {

@@ -1,6 +1,7 @@
 //! REST (contract §4) through HTTP on both back ends.
 
 pub mod bad_input;
+mod bulk;
 mod contract;
 mod doors;
 mod histories;

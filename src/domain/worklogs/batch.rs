@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::row::COLUMNS;
-use super::write::{self, Changes, Draft};
+use super::write::{self, Changes, Draft, Patch};
 use super::{Facts, Worklog, rules};
 use crate::db::{AsConn, DbError, Tx};
 use crate::domain::calendar::Years;
@@ -44,8 +44,8 @@ pub fn drafted(
 pub struct Change {
     pub before: Worklog,
     pub changes: Changes,
-    /// Internal id of its own budget from now on, which is open.
-    pub budget: Option<i32>,
+    /// Internal id of its own budget from now on, which is open; cleared, its item's counts.
+    pub budget: Patch<i32>,
 }
 
 /// The logs as these changes would leave them; one in which nothing differs is as before.
@@ -65,10 +65,11 @@ pub fn changed(
         facts.may_change(by.caller, &change.before, by.now)?;
         let mut after = write::altered(facts, by, &change.before, &change.changes)?;
         after.deleted = false;
-        if change.budget.is_some() && change.budget != after.own_budget_id {
+        let own = change.budget.applied_to(after.own_budget_id);
+        if own != after.own_budget_id {
             rules::may_assign_budget(by.caller)?;
-            after.own_budget_id = change.budget;
-            after.budget_id = change.budget;
+            after.own_budget_id = own;
+            after.budget_id = own.or(after.work_item_id.and_then(|item| facts.item(item)?.budget));
         }
         Ok(after)
     };

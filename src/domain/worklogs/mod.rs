@@ -6,6 +6,7 @@
 //! | [`facts`] | ids and days | what the rules ask about: settings, people, items, kinds of work, states of weeks |
 //! | [`write`] | drafts, changes, an [`Author`](super::changes::Author) | rows, their effective budgets and audit entries, in the caller's transaction |
 //! | [`batch`] | many drafts or changes | each log or its refusal; rows in few statements |
+//! | [`bulk`] | logs, one edit for all | what becomes of each; the same rows changed, as one operation |
 //! | [`undo`] | an operation of the trail | its logs as they were before |
 //! | [`read`] | filters, a caller | logs in the caller's sight |
 //! | [`store`] | ready rows | the same rows, many at a time: for `seed` and `load` |
@@ -15,6 +16,7 @@
 //! [`Origin::Tracking`](super::changes::Origin); a file's rows are drafts of `Origin::Import`, created in one call.
 
 pub mod batch;
+pub mod bulk;
 pub mod facts;
 pub mod read;
 mod row;

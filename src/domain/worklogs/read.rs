@@ -14,6 +14,9 @@ use crate::on;
 use crate::policy::{Caller, Whose};
 use crate::sql::{Day, Guid, Instant};
 
+/// Ids of one statement.
+const CHUNK: usize = 10_000;
+
 /// Which logs (contract §4.2). Bounds are exclusive.
 #[derive(Clone, Debug)]
 pub struct Filter {
@@ -73,6 +76,20 @@ fn narrowed(caller: &Caller, wanted: Option<i32>) -> Option<Option<i32>> {
 /// A log that is there for the caller.
 pub fn find(conn: &mut impl AsConn, caller: &Caller, guid: Guid) -> Result<Option<Worklog>, DbError> {
     Ok(any(conn, caller, guid)?.filter(|log| !log.deleted))
+}
+
+/// Those of these logs that are there for the caller.
+pub fn all(conn: &mut impl AsConn, caller: &Caller, guids: &[Guid]) -> Result<Vec<Worklog>, DbError> {
+    let mut logs = Vec::with_capacity(guids.len());
+    for guids in guids.chunks(CHUNK) {
+        let found: Vec<Worklog> = on!(conn, c => worklogs::table
+            .filter(worklogs::guid.eq_any(guids))
+            .filter(worklogs::deleted.eq(false))
+            .order(worklogs::id)
+            .load(c))?;
+        logs.extend(found.into_iter().filter(|log| caller.sees_time_of().include(log.user_id)));
+    }
+    Ok(logs)
 }
 
 /// A deleted log that was the caller's to see.

@@ -159,6 +159,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Without who edited: what an edit, taken back, leaves behind is the same log.
+    pub(super) fn unsigned(self) -> Snapshot {
+        Snapshot { edited_by: None, owner_edited: false, ..self }
+    }
+
     /// As stored.
     pub fn to_text(&self) -> String {
         // Numbers, flags and a text always serialise.

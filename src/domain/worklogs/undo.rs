@@ -36,18 +36,20 @@ pub fn undo(tx: &mut Tx<'_>, by: &Author<'_>, operation: Guid) -> Result<usize, 
     if logs.is_empty() || !logs.values().all(seen) {
         return Err(Refusal::not_found("operation on work logs", operation));
     }
-    let befores = states(&entries)?;
+    let befores = states(entries.iter().map(|entry| &entry.before))?;
+    let afters = states(entries.iter().map(|entry| &entry.after))?;
     let mut facts = Facts::of_logs(tx, &logs.values().cloned().collect::<Vec<_>>())?;
     facts.load_items(tx, befores.iter().flatten().filter_map(|state| state.work_item))?;
     let days = befores.iter().flatten().map(|state| (state.user, Instant(state.started_at).day()));
     facts.load_weeks(tx, days)?;
-    let mut states: HashMap<i64, Option<String>> =
-        logs.values().map(|log| (log.id, Some(log.snapshot().to_text()))).collect();
+    let mut found: HashMap<i64, Option<Snapshot>> =
+        logs.values().map(|log| (log.id, Some(log.snapshot().unsigned()))).collect();
     let mut steps = Vec::with_capacity(entries.len());
     // The latest first, so that each finds the state that it left.
-    for (entry, before) in entries.iter().zip(befores).rev() {
+    for (entry, (before, after)) in entries.iter().zip(befores.into_iter().zip(afters)).rev() {
         let Some(current) = logs.get(&entry.subject_id) else { continue };
-        if states.insert(current.id, entry.before.clone()).flatten() != entry.after {
+        let left = found.insert(current.id, before.clone().map(Snapshot::unsigned)).flatten();
+        if left != after.map(Snapshot::unsigned) {
             let message = "A work log of this operation was changed since; it cannot be undone.";
             return Err(Refusal::new(Kind::Conflict, message));
         }
@@ -64,10 +66,10 @@ pub fn undo(tx: &mut Tx<'_>, by: &Author<'_>, operation: Guid) -> Result<usize, 
     Ok(logs.len())
 }
 
-fn states(entries: &[changes::OfOperation]) -> Result<Vec<Option<Snapshot>>, DbError> {
+fn states<'e>(texts: impl Iterator<Item = &'e Option<String>>) -> Result<Vec<Option<Snapshot>>, DbError> {
     let read = |text: &String| serde_json::from_str(text);
-    let unreadable = |error| DbError::Other(format!("changes.before: {error}"));
-    entries.iter().map(|entry| entry.before.as_ref().map(read).transpose().map_err(unreadable)).collect()
+    let unreadable = |error| DbError::Other(format!("a state of the trail: {error}"));
+    texts.map(|text| text.as_ref().map(read).transpose().map_err(unreadable)).collect()
 }
 
 /// The log as it was; one that was not there is deleted.

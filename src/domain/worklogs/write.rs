@@ -46,7 +46,7 @@ pub enum Patch<T> {
 }
 
 impl<T> Patch<T> {
-    fn applied_to(self, value: Option<T>) -> Option<T> {
+    pub(super) fn applied_to(self, value: Option<T>) -> Option<T> {
         match self {
             Patch::Keep => value,
             Patch::Clear => None,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use actix_web::web::Data;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,12 +13,14 @@ use super::shape::{Body, Shape};
 use crate::db::{Conn, Hold, Tx};
 use crate::domain::changes::{Author, Origin};
 use crate::domain::refusal::{Kind, Refusal};
+use crate::http::App;
 use crate::policy::Caller;
 use crate::sql::{Guid, Instant};
 
 /// What a handler knows of its request.
 #[derive(Clone, Debug)]
 pub struct Call {
+    pub(in crate::http) app: Data<App>,
     pub route: &'static Route,
     pub caller: Caller,
     pub now: Instant,
@@ -29,8 +32,6 @@ pub struct Call {
     pub(super) body: Option<Value>,
     /// `If-Match`
     pub(super) expected: Option<String>,
-    /// Created logs of a batch come in the envelope, as all other answers do.
-    pub batch_in_envelope: bool,
 }
 
 impl Call {

@@ -63,6 +63,7 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
     let mut again = true;
     loop {
         let call = Arc::new(Call {
+            app: app.clone(),
             route,
             caller: reader.caller().clone(),
             now: app.clock.now(),
@@ -74,7 +75,6 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
                 .headers()
                 .get(header::IF_MATCH)
                 .map(|tag| String::from_utf8_lossy(tag.as_bytes()).into_owned()),
-            batch_in_envelope: app.config.rest.batch_in_envelope,
         });
         match run(&app, &reader, call, key.clone(), http.query_string()).await {
             // The credential changed between its look-up and the job: once more (AU-5).

@@ -52,7 +52,7 @@ pub fn batch(call: &Arc<Call>) -> Result<Job, Refusal> {
 /// The published description has a bare array here, the envelope everywhere else.
 fn all_of(conn: &mut impl AsConn, call: &Call, logs: &[Worklog]) -> Result<Answer, Refusal> {
     let objects = shown(conn, call, logs)?;
-    if call.batch_in_envelope { Answer::data(objects) } else { Answer::bare(objects) }
+    if call.app.config.rest.batch_in_envelope { Answer::data(objects) } else { Answer::bare(objects) }
 }
 
 pub fn change(call: &Arc<Call>) -> Result<Job, Refusal> {

@@ -4,6 +4,7 @@
 mod activity_types;
 mod approvals;
 mod budgets;
+pub mod bulk;
 mod imports;
 mod jobs;
 pub mod objects;
@@ -143,6 +144,11 @@ pub static ROUTES: &[Route] = &[
         .scope(Scopes::ADMIN)
         .takes(&objects::PERSON_BODY)
         .gives(&objects::PERSON),
+    Route::v1(Verb::Post, "worklogs/bulk", bulk::edit)
+        .about("Change or delete all logs that a filter picks; with preview=true only tell what would become of them")
+        .options(&["preview"])
+        .takes(&bulk::EDIT)
+        .gives(&bulk::TALLY),
     Route::v1(Verb::Get, "worklogs/{id}/changes", worklogs::changes)
         .about("The trail of a log, deleted or not")
         .gives_list_of(&objects::CHANGE),

@@ -154,7 +154,7 @@ fn edit_many(tx: &mut Tx<'_>, world: &mut World, act: &Act, owner: i32, picks: &
     };
     let wanted = chosen.iter().map(|at| {
         let before: Worklog = on!(tx, c => tables::worklogs::table.find(world.logs[*at].id).first(c)).expect("a log");
-        batch::Change { before, changes: changes.clone(), budget: None }
+        batch::Change { before, changes: changes.clone(), budget: Patch::Keep }
     });
     let wanted: Vec<batch::Change> = wanted.collect();
     let mut facts = Facts::read(tx).expect("facts");
