@@ -9,6 +9,7 @@ pub mod config;
 pub mod db;
 pub mod domain;
 pub mod entities;
+pub mod export;
 pub mod http;
 pub mod import;
 pub mod odata;

@@ -59,6 +59,12 @@ fn files_in_excel() {
     for_each_backend(|backend| run_python("workbooks.py", Server::shared(backend, Fixture::SMALL)));
 }
 
+/// Contract §6.7, UX-59.
+#[test]
+fn exports_in_excel() {
+    for_each_backend(|backend| run_python("exports.py", Server::shared(backend, Fixture::SMALL)));
+}
+
 /// OD-189, contract §2 and §3.8.
 #[test]
 fn scripts() {

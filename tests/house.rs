@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "http",
         &[
+            "export",
             "import",
             "sheets",
             "domain",
@@ -46,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("domain", &["auth", "policy", "db", "sql", "config", "clock", "telemetry"]),
+    ("export", &["domain", "odata", "db", "sql"]),
     ("import", &["domain", "sheets", "policy", "db", "sql"]),
     ("sheets", &[]),
     ("seed", &["domain", "entities", "odata", "auth", "policy", "db", "sql", "config", "clock", "telemetry"]),

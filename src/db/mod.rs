@@ -27,7 +27,7 @@ pub use cancel::Cancel;
 pub use conn::{AsConn, Conn, Fields, Hold, PostgresDiesel, Readable, SqliteDiesel, Tx, Visit, Writable};
 pub use error::{DbError, Failure};
 use stream::Relay;
-pub use stream::{CHUNK, First, Out, Rest, Sink, write_to};
+pub use stream::{CHUNK, First, Out, Rest, Sink, SinkWriter, write_to};
 use threads::{Attempt, Crew, Worker};
 pub use url::{DatabaseUrl, UrlError};
 

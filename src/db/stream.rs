@@ -4,7 +4,7 @@
 //! the [`Rest`]. The first chunk decides: a job that fails before it gives a clean error. A reader that is slow for too
 //! long, or gone, ends the job.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -30,6 +30,37 @@ pub struct Sink<'a> {
     buffer: Vec<u8>,
     out: &'a mut dyn Out,
     sent: bool,
+}
+
+/// A sink that a library can write into; what an [`io::Error`] cannot carry is kept.
+pub struct SinkWriter<'a, 'b> {
+    sink: &'a mut Sink<'b>,
+    failed: Option<DbError>,
+}
+
+impl<'a, 'b> SinkWriter<'a, 'b> {
+    pub fn new(sink: &'a mut Sink<'b>) -> SinkWriter<'a, 'b> {
+        SinkWriter { sink, failed: None }
+    }
+
+    /// Why nobody wants more, if that is so.
+    pub fn failure(&mut self) -> Option<DbError> {
+        self.failed.take()
+    }
+}
+
+impl Write for SinkWriter<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed.is_none() {
+            self.sink.buffer().extend_from_slice(bytes);
+            self.failed = self.sink.checkpoint().err();
+        }
+        if self.failed.is_some() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The far end of a sink.

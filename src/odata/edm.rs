@@ -157,12 +157,15 @@ pub struct Prop {
     pub max_length: Option<u32>,
     pub doc: &'static str,
     pub value: Value,
+    /// A number of seconds, which a workbook shows as a duration.
+    pub in_seconds: bool,
     life: Life,
     needs: Right,
 }
 
 pub const fn prop(name: &'static str, ty: Edm, value: Value) -> Prop {
-    Prop { name, ty, nullable: false, max_length: None, doc: "", value, life: Life::ALWAYS, needs: Right::NONE }
+    let (life, needs) = (Life::ALWAYS, Right::NONE);
+    Prop { name, ty, nullable: false, max_length: None, doc: "", value, in_seconds: false, life, needs }
 }
 
 /// `since`, `until` and `needs` mean the same on every kind of member.
@@ -213,6 +216,11 @@ impl Prop {
 
     pub const fn doc(mut self, text: &'static str) -> Prop {
         self.doc = text;
+        self
+    }
+
+    pub const fn seconds(mut self) -> Prop {
+        self.in_seconds = true;
         self
     }
 }
@@ -650,6 +658,16 @@ impl<'a> Model<'a> {
     pub fn navs(&self, of: Structured) -> impl Iterator<Item = &'static Nav> {
         let model = Model { fields: &[], ..*self };
         of.parts().2.iter().filter(move |n| model.sees(*n))
+    }
+
+    /// The property at the end of a path over single navigations, such as `User/Name`.
+    pub fn prop_at(&self, from: &'static Entity, path: &str) -> Option<&'static Prop> {
+        let (navs, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut entity = from;
+        for step in navs.split('/').filter(|step| !step.is_empty()) {
+            entity = self.navs(Structured::Entity(entity)).find(|nav| nav.name == step && !nav.many)?.target;
+        }
+        self.props(Structured::Entity(entity)).find(|prop| prop.name == name)
     }
 
     /// The dynamic properties that this type has here.

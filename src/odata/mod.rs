@@ -8,11 +8,12 @@ pub mod encode;
 mod entity_id;
 pub mod error;
 pub mod functions;
-pub mod keys;
 pub mod lex;
 pub mod limits;
 mod link;
 pub mod literal;
+
+pub mod own;
 pub mod parse;
 pub mod plan;
 pub mod run;

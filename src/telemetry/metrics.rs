@@ -91,7 +91,7 @@ impl Metrics {
         self.bytes.with_label_values(&[route]).inc_by(bytes);
     }
 
-    /// Rows went into an answer of this format: `json`, `csv`, `xlsx`, `jsonl`.
+    /// Rows went into an answer of this format: `json`, `csv`, `xlsx`, `ndjson`; `workbook` is an export.
     pub fn rows_written(&self, format: &'static str, rows: u64) {
         self.rows.with_label_values(&[format]).inc_by(rows);
     }

@@ -4,6 +4,7 @@ pub mod bad_input;
 mod bulk;
 mod contract;
 mod doors;
+mod exports;
 mod histories;
 pub mod matrix;
 mod openapi;

@@ -13,11 +13,13 @@ pub static BUDGET: Entity = entity("Budget")
     .props(&[&[
         prop("Id", Guid, col("guid")).doc("Never changes."),
         prop("BudgetName", String, col("name")).doc("Name."),
-        prop("Planned", Int32, col("planned_seconds")).doc("Planned time, in seconds."),
+        prop("Planned", Int32, col("planned_seconds")).doc("Planned time, in seconds.").seconds(),
         prop("Tracked", Int64, expr(|at| time::seconds_64(at, &TRACKED_ON_BUDGET, TRACKED)))
-            .doc("Time of the logs whose effective budget it is, in seconds."),
+            .doc("Time of the logs whose effective budget it is, in seconds.")
+            .seconds(),
         prop("Billed", Int64, expr(|at| time::seconds_64(at, &TRACKED_ON_BUDGET, BILLABLE)))
-            .doc("Time to bill of these logs, in seconds."),
+            .doc("Time to bill of these logs, in seconds.")
+            .seconds(),
         prop(
             "Remaining",
             Int64,
@@ -27,7 +29,8 @@ pub static BUDGET: Entity = entity("Budget")
                     .arithmetic(Arithmetic::Sub, time::seconds_64(at, &TRACKED_ON_BUDGET, TRACKED))
             }),
         )
-        .doc("What is left of the planned time, in seconds; below zero where more was tracked."),
+        .doc("What is left of the planned time, in seconds; below zero where more was tracked.")
+        .seconds(),
         prop("Comment", String, col("comment")).nullable().doc("What its manager says of it."),
         prop("Closed", Boolean, col("closed")).doc("Whether it takes no more assignments."),
         prop("ClosedDate", DateTimeOffset, col("closed_at")).nullable().doc("When it was closed, in UTC."),

@@ -159,11 +159,15 @@ pub static SCALARS: &[Prop] = &[
     prop("ResolvedDateSK", Int32, expr(|at| date_key(at, "resolved_date"))).nullable().doc("ResolvedDate as yyyymmdd."),
     prop("HasChildren", Boolean, col("has_children")).doc("Whether there are items below."),
     prop("TrackedItself", Int64, expr(|at| time::seconds_64(at, &TRACKED_ITSELF, TRACKED)))
-        .doc("Time on the item itself, in seconds, of the logs that the caller may see."),
+        .doc("Time on the item itself, in seconds, of the logs that the caller may see.")
+        .seconds(),
     prop("TrackedItselfBillable", Int64, expr(|at| time::seconds_64(at, &TRACKED_ITSELF, BILLABLE)))
-        .doc("Time to bill on the item itself, in seconds, of the logs that the caller may see."),
+        .doc("Time to bill on the item itself, in seconds, of the logs that the caller may see.")
+        .seconds(),
     prop("TrackedTotal", Int64, expr(|at| time::seconds_64(at, &TRACKED_TOTAL, TRACKED)))
-        .doc("Time on the item and all items below, in seconds, of the logs that the caller may see."),
+        .doc("Time on the item and all items below, in seconds, of the logs that the caller may see.")
+        .seconds(),
     prop("TrackedTotalBillable", Int64, expr(|at| time::seconds_64(at, &TRACKED_TOTAL, BILLABLE)))
-        .doc("Time to bill on the item and all items below, in seconds, of the logs that the caller may see."),
+        .doc("Time to bill on the item and all items below, in seconds, of the logs that the caller may see.")
+        .seconds(),
 ];

@@ -82,8 +82,11 @@ pub static SCALARS: &[Prop] = &[
         .doc("Start of the work: the person's wall clock, written as if it were UTC."),
     prop("Date", Date, col("work_date")).doc("Calendar date of Timestamp."),
     prop("DateSK", Int32, expr(|at| day_key(at, "work_date"))).doc("Calendar date of Timestamp, as yyyymmdd."),
-    prop("PeriodLength", Int32, col("length_seconds")).doc("Length of the work, in seconds."),
-    prop("BillablePeriodLength", Int32, col("billable_seconds")).nullable().doc("Length to bill, in seconds."),
+    prop("PeriodLength", Int32, col("length_seconds")).doc("Length of the work, in seconds.").seconds(),
+    prop("BillablePeriodLength", Int32, col("billable_seconds"))
+        .nullable()
+        .doc("Length to bill, in seconds.")
+        .seconds(),
     prop("Hours", HOURS, expr(|at| hours(at.col("length_seconds")))).doc("Length of the work, in hours."),
     prop("BillableHours", HOURS, expr(|at| hours(at.col("billable_seconds"))))
         .nullable()

@@ -13,7 +13,11 @@ use super::shape::{Body, Shape};
 use crate::db::{Conn, Hold, Tx};
 use crate::domain::changes::{Author, Origin};
 use crate::domain::refusal::{Kind, Refusal};
+use crate::entities::{self, ledger};
+use crate::export::Export;
 use crate::http::App;
+use crate::odata::edm::{Field, Model};
+use crate::odata::own::Asker;
 use crate::policy::Caller;
 use crate::sql::{Guid, Instant};
 
@@ -73,6 +77,18 @@ impl Call {
         self.body.as_ref()
     }
 
+    /// The caller as one who asks of our own model; `fields` are its custom fields.
+    pub fn asker<'a>(&'a self, fields: &'a [Field]) -> Asker<'a> {
+        let granted = entities::rights(self.caller.sees_budgets());
+        Asker {
+            model: Model { schema: &ledger::TIMELEDGER, version: ledger::V4_0, granted, fields },
+            limits: &self.app.limits,
+            viewer: &self.caller,
+            me: self.caller.user_id.into(),
+            now: self.now,
+        }
+    }
+
     pub fn author(&self, origin: Origin) -> Author<'_> {
         Author::new(&self.caller, self.now, origin)
     }
@@ -99,10 +115,15 @@ static EMPTY: Shape = Shape { name: "Empty", members: &[] };
 
 type Answered = Result<Answer, Refusal>;
 
+/// Makes an export ready.
+pub type Make = Box<dyn FnMut(&mut Conn) -> Result<Export, Refusal> + Send>;
+
 /// What is to be done in the database, in one transaction. A job may run several times.
 pub enum Job {
     Read(Box<dyn FnMut(&mut Conn) -> Answered + Send>),
     Write(Hold, Box<dyn FnMut(&mut Tx<'_>) -> Answered + Send>),
+    /// What it gives is written as it is read, in a job of its own.
+    Export(Make),
 }
 
 impl fmt::Debug for Job {
@@ -110,6 +131,7 @@ impl fmt::Debug for Job {
         f.write_str(match self {
             Job::Read(_) => "Read",
             Job::Write(..) => "Write",
+            Job::Export(_) => "Export",
         })
     }
 }
@@ -118,6 +140,11 @@ impl Job {
     /// A job that reads.
     pub fn read(job: impl FnMut(&mut Conn) -> Result<Answer, Refusal> + Send + 'static) -> Result<Job, Refusal> {
         Ok(Job::Read(Box::new(job)))
+    }
+
+    /// A job that makes a workbook.
+    pub fn export(job: impl FnMut(&mut Conn) -> Result<Export, Refusal> + Send + 'static) -> Result<Job, Refusal> {
+        Ok(Job::Export(Box::new(job)))
     }
 
     /// A job that writes logs, beside others that do.

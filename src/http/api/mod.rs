@@ -7,6 +7,7 @@
 //! inside.
 
 pub mod call;
+mod export;
 mod idempotency;
 pub mod options;
 mod route;

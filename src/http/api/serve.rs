@@ -13,6 +13,7 @@ use actix_web::{HttpRequest, HttpResponse, guard};
 use serde_json::Value;
 
 use super::call::{Answer, Call, Job};
+use super::export::Growing;
 use super::idempotency;
 use super::options::Options;
 use super::route::{Found, Route, Verb, find};
@@ -83,12 +84,13 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
                 reader = reader.again().await?;
             }
             Err(refusal) => return Err(refusal.into()),
-            Ok(answer) => {
+            Ok(Done::Answer(answer)) => {
                 if let Some(upload) = upload {
                     upload.keep();
                 }
                 return Ok(reply(&http, &app, answer));
             }
+            Ok(Done::File(file)) => return Ok(file.reply()),
         }
     }
 }
@@ -152,13 +154,15 @@ async fn run(
     call: Arc<Call>,
     key: Option<String>,
     query: &str,
-) -> Result<Answer, Refusal> {
+) -> Result<Done, Refusal> {
     let holder = reader.clone();
-    let stale = || Refusal::new(Kind::Stale, "Your rights are changing. Try again.");
     match (call.route.prepare)(&call) {
-        Ok(Job::Read(mut job)) => {
-            app.db.read(move |conn| if holder.still_holds(conn)? { job(conn) } else { Err(stale()) }).await
-        }
+        Ok(Job::Read(mut job)) => app
+            .db
+            .read(move |conn| if holder.still_holds(conn)? { job(conn) } else { Err(stale()) })
+            .await
+            .map(Done::Answer),
+        Ok(Job::Export(make)) => Growing::begin(app, reader, make).await.map(Done::File),
         Ok(Job::Write(hold, mut job)) => {
             let request = idempotency::digest(&call, query);
             app.db
@@ -173,6 +177,7 @@ async fn run(
                     }
                 })
                 .await
+                .map(Done::Answer)
                 .map_err(unique)
         }
         // A refusal without a job still asks whether the credential holds.
@@ -182,6 +187,17 @@ async fn run(
             Err(error) => Err(error.into()),
         },
     }
+}
+
+/// What came of a job.
+enum Done {
+    Answer(Answer),
+    File(Growing),
+}
+
+/// The credential changed since it was looked up (AU-5).
+pub(super) fn stale() -> Refusal {
+    Refusal::new(Kind::Stale, "Your rights are changing. Try again.")
 }
 
 /// What a constraint refuses, where two writers met, is a conflict of data (contract §4.1).

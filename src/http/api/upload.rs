@@ -268,15 +268,20 @@ fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {
     bytes.windows(mark.len()).position(|window| window == mark)
 }
 
-/// Sends a file: as a whole, or piece by piece as the client takes it.
-pub(super) fn send(app: &Data<App>, mut response: HttpResponseBuilder, file: Attachment) -> HttpResponse {
+/// The headers of a file that is kept, not shown.
+pub(super) fn attach(response: &mut HttpResponseBuilder, name: &str, media_type: &'static str) {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | ' ');
-    let name: String = file.name.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
+    let name: String = name.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
     response
-        .insert_header((header::CONTENT_TYPE, file.media_type))
+        .insert_header((header::CONTENT_TYPE, media_type))
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
         .insert_header((HeaderName::from_static("x-content-type-options"), "nosniff"))
         .insert_header((header::CACHE_CONTROL, "no-store"));
+}
+
+/// Sends a file: as a whole, or piece by piece as the client takes it.
+pub(super) fn send(app: &Data<App>, mut response: HttpResponseBuilder, file: Attachment) -> HttpResponse {
+    attach(&mut response, &file.name, file.media_type);
     let file = match file.content {
         Content::Here(bytes) => return response.body(bytes),
         Content::Kept(file) => file,

@@ -13,13 +13,11 @@ use crate::domain::refusal::{Kind, Refusal};
 use crate::domain::worklogs::bulk::{self, Common, Edit, Plan};
 use crate::domain::worklogs::{Patch, Worklog, read};
 use crate::domain::{budgets, fields};
-use crate::entities::{self, ledger};
 use crate::http::api::shape::Type::{Bool, Guid as GuidType, Int, List, Object, Text};
 use crate::http::api::shape::{Body, Shape, member};
 use crate::http::api::{Answer, Call, Job};
 use crate::http::{Problem, dynamic_properties};
-use crate::odata::edm::Model;
-use crate::odata::keys::{self, Asker, Picked};
+use crate::odata::own::{self, Picked};
 use crate::sql::{Guid, Value};
 
 static CHANGES: Shape = Shape {
@@ -211,20 +209,12 @@ fn planned(conn: &mut Conn, call: &Call, by: &Author<'_>, order: &Order) -> Resu
 fn picked(conn: &mut Conn, call: &Call, order: &Order) -> Result<Vec<Worklog>, Refusal> {
     let most = call.app.config.rest.max_bulk_worklogs;
     let fields = dynamic_properties(fields::list(conn)?);
-    let granted = entities::rights(call.caller.sees_budgets());
-    let asker = Asker {
-        model: Model { schema: &ledger::TIMELEDGER, version: ledger::V4_0, granted, fields: &fields },
-        limits: &call.app.limits,
-        viewer: &call.caller,
-        me: call.caller.user_id.into(),
-        now: call.now,
-    };
+    let asker = call.asker(&fields);
     let (filter, search) = (order.filter.as_deref(), order.search.as_deref());
-    let statement =
-        keys::keys(Picked { set: "Worklogs", filter, search, most: most + 1 }, &asker).map_err(|error| {
-            let member = if error.target.as_deref() == Some("$search") { "search" } else { "filter" };
-            Refusal::malformed(member, error.message)
-        })?;
+    let statement = own::keys(Picked { set: "Worklogs", filter, search, most: most + 1 }, &asker).map_err(|error| {
+        let member = if error.target.as_deref() == Some("$search") { "search" } else { "filter" };
+        Refusal::malformed(member, error.message)
+    })?;
     let rows = conn.rows(&statement, &statement.types)?;
     if rows.len() > most {
         let message = format!(

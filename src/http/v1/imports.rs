@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::XLSX;
 use super::jobs::{of_path, shown};
 use super::objects::Undone;
 use crate::db::{AsConn, DbError};
@@ -19,8 +20,6 @@ use crate::import::job::{KIND, Order};
 use crate::import::profile::Profile;
 use crate::import::template;
 use crate::sql::Guid;
-
-pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 pub static PROFILE: Shape = Shape {
     name: "ImportProfile",

@@ -176,7 +176,7 @@ pub fn result(call: &Arc<Call>) -> Result<Job, Refusal> {
         let stem = sent.rsplit_once('.').map_or(sent.as_str(), |(stem, _)| stem);
         Ok(Answer::file(Attachment {
             name: format!("{stem} problems.xlsx"),
-            media_type: super::imports::XLSX,
+            media_type: super::XLSX,
             content: Content::Kept(report),
         }))
     })

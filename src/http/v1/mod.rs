@@ -5,6 +5,7 @@ mod activity_types;
 mod approvals;
 mod budgets;
 pub mod bulk;
+mod exports;
 mod imports;
 mod jobs;
 pub mod objects;
@@ -16,6 +17,9 @@ use super::api::{Route, Verb};
 use crate::auth::Scopes;
 use crate::domain::approvals::APPROVERS;
 use crate::policy::{Duties, Role};
+
+/// The media type of a workbook.
+pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// The routes; a word stands before a `{…}` in its place.
 pub static ROUTES: &[Route] = &[
@@ -175,6 +179,14 @@ pub static ROUTES: &[Route] = &[
         .takes(&imports::PROFILE_BODY)
         .gives(&imports::PROFILE),
     Route::v1(Verb::Delete, "import-profiles/{name}", imports::drop_profile).about("Delete a mapping profile"),
+    Route::v1(Verb::Get, "exports/times", exports::times)
+        .about("Logs as a workbook, in the columns and groups of a layout")
+        .options(&["columns", "groupBy", "filter", "search", "orderby"])
+        .gives_file(),
+    Route::v1(Verb::Get, "exports/time-report", exports::time_report)
+        .about("Who worked on what from one day to another, as a workbook")
+        .options(&["from", "to", "projects", "sumStoryPointsToTopParent", "groupPerDayAndItem", "billable"])
+        .gives_file(),
     Route::v1(Verb::Get, "jobs", jobs::list)
         .about("The caller's jobs, of administrators everybody's, the latest first")
         .options(&["state", "skip", "count"])

@@ -4,13 +4,13 @@
 //! happens; at the end the sheets are compressed into the sink. What Excel cannot hold as a number or a date (an
 //! integer beyond 2^53, a year before 1900, an infinity) is written as text instead of a wrong value.
 
-use std::io::{self, Write};
+use std::borrow::Cow;
 
 use rust_xlsxwriter::{ColNum, Format, RowNum, Workbook, Worksheet, XlsxError};
 
 use super::csv::present;
 use super::{Encoder, FileColumn, json};
-use crate::db::{DbError, Fields, Sink};
+use crate::db::{DbError, Fields, Sink, SinkWriter};
 use crate::odata::edm::Edm;
 use crate::odata::run::RunError;
 use crate::sql::Cell;
@@ -108,32 +108,12 @@ impl Encoder for XlsxEncoder {
 
     fn end(&mut self, sink: &mut Sink) -> Result<(), RunError> {
         self.end_sheet().map_err(broken)?;
-        let mut chunks = Chunks { sink, failed: None };
-        let saved = self.book.save_to_writer(&mut chunks);
-        match chunks.failed {
+        let mut out = SinkWriter::new(sink);
+        let saved = self.book.save_to_writer(&mut out);
+        match out.failure() {
             Some(error) => Err(error.into()),
             None => saved.map_err(broken),
         }
-    }
-}
-
-/// A sink that a library can write into.
-struct Chunks<'a, 'b> {
-    sink: &'a mut Sink<'b>,
-    failed: Option<DbError>,
-}
-
-impl Write for Chunks<'_, '_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.failed.is_none() {
-            self.sink.buffer().extend_from_slice(bytes);
-            self.failed = self.sink.checkpoint().err();
-        }
-        if self.failed.is_some() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -188,12 +168,31 @@ fn write(
     scratch: &mut Vec<u8>,
 ) -> Result<usize, XlsxError> {
     const CELL: usize = 40;
-    scratch.clear();
+    match shown(ty, cell, scratch) {
+        Shown::Nothing => Ok(0),
+        Shown::Number(number) => sheet.write_number(row, column, number).map(|_| CELL),
+        Shown::Bool(value) => sheet.write_boolean(row, column, value).map(|_| CELL),
+        Shown::Text(text) => sheet.write_string(row, column, text.as_ref()).map(|_| CELL + text.len()),
+    }
+}
+
+/// What a cell of a workbook holds of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shown<'a> {
+    Nothing,
+    /// Moments, days and durations in days, as Excel counts them.
+    Number(f64),
+    Bool(bool),
+    Text(Cow<'a, str>),
+}
+
+/// A value as a workbook holds it.
+pub fn shown<'a>(ty: Edm, cell: Cell<'a>, scratch: &'a mut Vec<u8>) -> Shown<'a> {
     let number = match (ty, cell) {
-        (_, Cell::Null) => return Ok(0),
-        (_, Cell::Bool(v)) => return sheet.write_boolean(row, column, v).map(|_| CELL),
+        (_, Cell::Null) => return Shown::Nothing,
+        (_, Cell::Bool(v)) => return Shown::Bool(v),
         (Edm::Enum(of), Cell::Int(v)) => match of.member(v) {
-            Some(member) => return sheet.write_string(row, column, member).map(|_| CELL + member.len()),
+            Some(member) => return Shown::Text(member.into()),
             None => None,
         },
         (Edm::Decimal { scale, .. }, Cell::Int(v)) => Some(v as f64 / 10_f64.powi(scale.into())),
@@ -203,14 +202,15 @@ fn write(
         (_, Cell::Double(v)) => v.is_finite().then_some(v + 0.0),
         (_, Cell::Instant(v)) => serial(v.0.div_euclid(DAY), v.0.rem_euclid(DAY)),
         (_, Cell::Day(v)) => serial(v.0.into(), 0),
-        (_, Cell::Text(s)) => return sheet.write_string(row, column, cut(s).as_ref()).map(|_| CELL + s.len()),
+        (_, Cell::Text(s)) => return Shown::Text(cut(s)),
         (_, Cell::Guid(_)) => None,
     };
     if let Some(number) = number {
-        return sheet.write_number(row, column, number).map(|_| CELL);
+        return Shown::Number(number);
     }
+    scratch.clear();
     json::raw(cell, ty, scratch);
-    sheet.write_string(row, column, String::from_utf8_lossy(scratch).as_ref()).map(|_| CELL + scratch.len())
+    Shown::Text(String::from_utf8_lossy(scratch))
 }
 
 /// Microseconds of a day.
@@ -230,7 +230,7 @@ fn serial(days: i64, micros: i64) -> Option<f64> {
 }
 
 /// A text as a cell can hold it; one that is too long ends with [`CUT`].
-fn cut(s: &str) -> std::borrow::Cow<'_, str> {
+fn cut(s: &str) -> Cow<'_, str> {
     // No text has more code units than bytes.
     if s.len() <= CELL_UNITS || units(s, CELL_UNITS) == s.len() {
         return s.into();
