@@ -4,13 +4,14 @@
 
 use diesel::prelude::*;
 
-use super::tokens::{DEFAULT_LIFETIME_DAYS, Digest, LIFETIME_DAYS, Minted, SHOWN, Scopes, TOKENS_A_PERSON};
+use super::tokens::{DEFAULT_LIFETIME_DAYS, Digest, Kind, LIFETIME_DAYS, Minted, SHOWN, Scopes, TOKENS_A_PERSON};
 use crate::db::tables::{api_tokens, users};
 use crate::db::{AsConn, DbError, Failure, Tx};
 use crate::on;
 use crate::sql::{Guid, Instant};
 
-const DAY: i64 = 86_400_000_000;
+const HOUR: i64 = 3_600_000_000;
+const DAY: i64 = 24 * HOUR;
 
 /// Why no token is made or revoked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,21 +85,39 @@ pub struct NewToken<'a> {
 
 /// Makes a token for a person. The caller shows it once; the database keeps its digest.
 pub fn create(tx: &mut Tx<'_>, token: NewToken<'_>, now: Instant) -> Result<Minted, TokenError> {
-    let NewToken { user_id, name, days, scopes } = token;
-    let days = days.unwrap_or(DEFAULT_LIFETIME_DAYS);
+    Ok(make(tx, token, now)?.0)
+}
+
+/// As [`create`], with the token's id.
+pub fn make(tx: &mut Tx<'_>, token: NewToken<'_>, now: Instant) -> Result<(Minted, Guid), TokenError> {
+    let days = token.days.unwrap_or(DEFAULT_LIFETIME_DAYS);
     if !LIFETIME_DAYS.contains(&days) {
         return Err(TokenError::Lifetime(days));
     }
-    let living: i64 = on!(tx, c => api_tokens::table
+    if living(tx, token.user_id, now)? >= TOKENS_A_PERSON {
+        return Err(TokenError::TooMany);
+    }
+    let expires_at = Instant(now.0.saturating_add(i64::from(days) * DAY));
+    insert(tx, token, expires_at, now)
+}
+
+fn living(conn: &mut impl AsConn, user_id: i32, now: Instant) -> Result<i64, DbError> {
+    Ok(on!(conn, c => api_tokens::table
         .filter(api_tokens::user_id.eq(user_id))
         .filter(api_tokens::revoked_at.is_null())
         .filter(api_tokens::expires_at.gt(now))
         .count()
-        .get_result(c))?;
-    if living >= TOKENS_A_PERSON {
-        return Err(TokenError::TooMany);
-    }
-    let minted = Minted::draw().map_err(|error| TokenError::Random(error.to_string()))?;
+        .get_result(c))?)
+}
+
+fn insert(
+    tx: &mut Tx<'_>,
+    token: NewToken<'_>,
+    expires_at: Instant,
+    now: Instant,
+) -> Result<(Minted, Guid), TokenError> {
+    let NewToken { user_id, name, scopes, .. } = token;
+    let minted = Minted::draw(Kind::Api).map_err(|error| TokenError::Random(error.to_string()))?;
     let digest = minted.digest();
     let new = New {
         guid: Guid(uuid::Uuid::now_v7()),
@@ -108,11 +127,62 @@ pub fn create(tx: &mut Tx<'_>, token: NewToken<'_>, now: Instant) -> Result<Mint
         name,
         scopes: scopes.bits(),
         created_at: now,
-        expires_at: Instant(now.0.saturating_add(i64::from(days) * DAY)),
+        expires_at,
         version: 1,
     };
     on!(tx, c => diesel::insert_into(api_tokens::table).values(&new).execute(c))?;
-    Ok(minted)
+    let guid = new.guid;
+    Ok((minted, guid))
+}
+
+/// A new secret for a living token of a person (AU-16): name, scopes and length of life stay. The old one goes on for so
+/// many hours, if it has them.
+pub fn rotate(
+    tx: &mut Tx<'_>,
+    user_id: i32,
+    guid: Guid,
+    overlap_hours: u32,
+    now: Instant,
+) -> Result<(Minted, Guid), TokenError> {
+    let token = of_person(tx, user_id, guid)?.filter(|token| token.revoked_at.is_none() && now < token.expires_at);
+    let token = token.ok_or(TokenError::Unknown)?;
+    // Old ones that go on for a while count, but not against the first rotation.
+    if living(tx, user_id, now)? >= 2 * TOKENS_A_PERSON {
+        return Err(TokenError::TooMany);
+    }
+    let old_until = token.expires_at.0.min(now.0.saturating_add(i64::from(overlap_hours) * HOUR));
+    on!(tx, c => diesel::update(api_tokens::table.filter(api_tokens::guid.eq(guid)))
+        .set((api_tokens::expires_at.eq(Instant(old_until)), api_tokens::version.eq(api_tokens::version + 1)))
+        .execute(c))?;
+    let scopes = Scopes::from_bits(token.scopes);
+    let new = NewToken { user_id, name: &token.name, days: None, scopes };
+    let expires_at = Instant(now.0.saturating_add(token.expires_at.0 - token.created_at.0));
+    insert(tx, new, expires_at, now)
+}
+
+/// A token of a person by its id.
+pub fn of_person(conn: &mut impl AsConn, user_id: i32, guid: Guid) -> Result<Option<Token>, TokenError> {
+    Ok(list(conn, Some(user_id))?.into_iter().find(|token| token.guid == guid))
+}
+
+/// Revokes the token that has this secret; gives how it is shown, if it was one.
+pub fn revoke_held(tx: &mut Tx<'_>, secret: &str, now: Instant) -> Result<Option<Guid>, TokenError> {
+    let Some(digest) = Digest::recognise(secret) else { return Ok(None) };
+    let of_secret = api_tokens::table.filter(api_tokens::digest.eq(digest.as_bytes().as_slice()));
+    let guid: Option<Guid> = on!(tx, c => of_secret.select(api_tokens::guid).first(c).optional())?;
+    if let Some(guid) = guid {
+        end(tx, guid, now)?;
+    }
+    Ok(guid)
+}
+
+/// Revokes a token by its id. Again, it changes nothing.
+pub fn end(tx: &mut Tx<'_>, guid: Guid, now: Instant) -> Result<(), TokenError> {
+    on!(tx, c => diesel::update(api_tokens::table.filter(api_tokens::guid.eq(guid)))
+        .filter(api_tokens::revoked_at.is_null())
+        .set((api_tokens::revoked_at.eq(now), api_tokens::version.eq(api_tokens::version + 1)))
+        .execute(c))?;
+    Ok(())
 }
 
 /// All tokens, or those of one person, newest first.
@@ -152,9 +222,6 @@ pub fn revoke(tx: &mut Tx<'_>, which: &str, now: Instant) -> Result<Token, Token
     if found.next().is_some() {
         return Err(TokenError::Ambiguous);
     }
-    on!(tx, c => diesel::update(api_tokens::table.filter(api_tokens::guid.eq(token.guid)))
-        .filter(api_tokens::revoked_at.is_null())
-        .set((api_tokens::revoked_at.eq(now), api_tokens::version.eq(api_tokens::version + 1)))
-        .execute(c))?;
+    end(tx, token.guid, now)?;
     Ok(token)
 }

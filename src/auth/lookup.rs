@@ -6,7 +6,7 @@
 use diesel::prelude::*;
 
 use super::{Credential, Digest, Scopes};
-use crate::db::tables::{api_tokens, identities, users};
+use crate::db::tables::{access_tokens, api_tokens, grants, identities, users};
 use crate::db::{AsConn, DbError};
 use crate::on;
 use crate::policy::{Caller, Duties, Role};
@@ -58,8 +58,42 @@ pub fn lookup(conn: &mut impl AsConn, credential: Credential, now: Instant) -> R
             let row: Option<Row> = find(conn, &digest)?;
             Ok(row.filter(|row| row.admits(&digest, now)).map(|row| row.admitted(credential)))
         }
+        Credential::Access(digest) => access(conn, digest, now),
         Credential::Identity(id) => identity(conn, id),
     }
+}
+
+/// The person who let a client in, for as long as the grant lives.
+fn access(conn: &mut impl AsConn, digest: Digest, now: Instant) -> Result<Option<Admitted>, DbError> {
+    type Found = (Instant, i32, i32, Guid, String, i32, i32, i32);
+    let found: Option<Found> = on!(conn, c => access_tokens::table
+        .inner_join(grants::table.inner_join(users::table))
+        .filter(access_tokens::digest.eq(digest.as_bytes().as_slice()))
+        .filter(access_tokens::expires_at.gt(now))
+        .filter(grants::revoked_at.is_null())
+        .filter(users::is_active.eq(true))
+        .select((
+            access_tokens::expires_at,
+            grants::version,
+            users::id,
+            users::guid,
+            users::name,
+            users::role,
+            users::auth_version,
+            users::duties,
+        ))
+        .first(c)
+        .optional())?;
+    let admitted = |(expires_at, version, user_id, user_guid, name, role, auth_version, duties)| Admitted {
+        caller: Caller { user_id, user_guid, name, role: Role::from_number(role), duties: Duties::from_bits(duties) },
+        credential: Credential::Access(digest),
+        token_id: None,
+        scopes: Scopes::DEFAULT,
+        expires_at,
+        version,
+        auth_version,
+    };
+    Ok(found.map(admitted))
 }
 
 /// The person of an identity. The role alone says what it may: scopes narrow tokens.

@@ -8,6 +8,7 @@ pub mod audit;
 mod basic;
 mod bearer;
 mod door;
+pub mod grants;
 pub mod identities;
 mod issue;
 mod keys;
@@ -22,7 +23,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 pub use door::{Door, Use, write_uses};
-pub use issue::{NewToken, Token, TokenError, create, list, revoke};
+pub use issue::{NewToken, Token, TokenError, create, end, list, make, of_person, revoke, revoke_held, rotate};
 pub use keys::{NEXT_LINKS, find_key, make_key};
 pub use lookup::{Admitted, lookup};
 pub use tokens::{Digest, Scopes};
@@ -36,6 +37,8 @@ pub const CHALLENGES: [&str; 2] = ["Bearer", "Basic realm=\"timetracker\""];
 pub enum Credential {
     /// An API token, by its digest: the token itself goes no further.
     Token(Digest),
+    /// What a paired client was given, by its digest.
+    Access(Digest),
     /// An identity that has proven itself on this connection, or by a proxy's word, by its id.
     Identity(i32),
 }
@@ -75,11 +78,10 @@ pub fn presented<'h>(mut authorization: impl Iterator<Item = &'h [u8]>) -> Resul
     let (scheme, rest) = value.split_once([' ', '\t']).unwrap_or((value, ""));
     let rest = rest.trim();
     let is = |name: &str| scheme.eq_ignore_ascii_case(name);
-    let credential = |digest: Option<Digest>| digest.map(|digest| Presented::Credential(Credential::Token(digest)));
     let presented = if is("bearer") {
-        credential(bearer::token(rest))
+        bearer::credential(rest).map(Presented::Credential)
     } else if is("basic") {
-        credential(basic::token(rest))
+        basic::token(rest).map(|digest| Presented::Credential(Credential::Token(digest)))
     } else {
         [ntlm::Scheme::Ntlm, ntlm::Scheme::Negotiate].into_iter().find(|known| is(known.name())).and_then(|scheme| {
             let message = STANDARD.decode(rest).ok().filter(|_| rest.len() <= LONGEST_MESSAGE);

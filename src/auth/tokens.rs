@@ -1,6 +1,6 @@
-//! API tokens: their form, their making, and what is kept of them (AU-10 to AU-14).
+//! Tokens: their form, their making, and what is kept of them (AU-10 to AU-14).
 //!
-//! `tlt_`, 33 characters of full entropy, 6 of checksum. The database keeps the SHA-256: neither salt nor slow hash is
+//! `tlt_` (or `tla_`, `tlr_`: [`Kind`]), 33 characters of full entropy, 6 of checksum. The database keeps the SHA-256: neither salt nor slow hash is
 //! needed for a secret of 196 bits, and the look-up by digest tells nothing by its timing.
 
 use std::fmt;
@@ -12,12 +12,39 @@ use subtle::ConstantTimeEq;
 
 /// Sixty-two digits; a token's random part and its checksum are written in them.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const PREFIX: &str = "tlt_";
-/// API tokens, and those of pairing: access and refresh.
-const OWN_PREFIXES: [&str; 3] = [PREFIX, "tla_", "tlr_"];
+
+/// What a token of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Api,
+    /// Of a paired client, for an hour.
+    Access,
+    /// Of a paired client, good for new ones.
+    Refresh,
+}
+
+impl Kind {
+    const ALL: [Kind; 3] = [Kind::Api, Kind::Access, Kind::Refresh];
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Kind::Api => "tlt_",
+            Kind::Access => "tla_",
+            Kind::Refresh => "tlr_",
+        }
+    }
+
+    /// The kind that a text claims to be; none: it is not ours.
+    pub fn of(text: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix()))
+    }
+}
+
+/// Characters of a prefix.
+const PREFIX: usize = 4;
 const RANDOM: usize = 33;
 const CHECKSUM: usize = 6;
-const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
+const LENGTH: usize = PREFIX + RANDOM + CHECKSUM;
 /// Characters of a token that may be shown, to tell one from another.
 pub(super) const SHOWN: usize = 8;
 
@@ -35,16 +62,16 @@ pub struct Minted {
 
 impl Minted {
     /// Draws a token from the operating system's random source.
-    pub fn draw() -> Result<Minted, getrandom::Error> {
+    pub fn draw(kind: Kind) -> Result<Minted, getrandom::Error> {
         let mut text = String::with_capacity(LENGTH);
-        text.push_str(PREFIX);
+        text.push_str(kind.prefix());
         let mut bytes = [0u8; 64];
-        while text.len() < PREFIX.len() + RANDOM {
+        while text.len() < PREFIX + RANDOM {
             getrandom::fill(&mut bytes)?;
             // Below 248 = 4 · 62 every digit is equally likely; bytes above are thrown away.
             let digits =
                 bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(*byte % 62)]));
-            text.extend(digits.take(PREFIX.len() + RANDOM - text.len()));
+            text.extend(digits.take(PREFIX + RANDOM - text.len()));
         }
         text.push_str(&checksum(&text));
         Ok(Minted { secret: SecretString::from(text) })
@@ -89,9 +116,9 @@ impl Digest {
     /// The digest of a text that may be a token. Ours must have the right checksum; others are opaque, of a form that
     /// former servers issued (AU-11).
     pub fn recognise(text: &str) -> Option<Digest> {
-        let plausible = if OWN_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+        let plausible = if Kind::of(text).is_some() {
             text.len() == LENGTH
-                && text.bytes().skip(PREFIX.len()).all(|byte| byte.is_ascii_alphanumeric())
+                && text.bytes().skip(PREFIX).all(|byte| byte.is_ascii_alphanumeric())
                 && text.ends_with(&checksum(&text[..LENGTH - CHECKSUM]))
         } else {
             (20..=128).contains(&text.len())
@@ -181,18 +208,18 @@ mod tests {
 
     #[test]
     fn au_10_a_token_is_recognised_and_a_changed_one_is_not() {
-        let token = Minted::draw().unwrap();
+        let token = Minted::draw(Kind::Api).unwrap();
         let text = token.expose();
         assert_eq!(text.len(), 43);
         assert_eq!(Digest::recognise(text), Some(token.digest()));
         assert!(text.starts_with(token.prefix()));
-        for at in PREFIX.len()..LENGTH {
+        for at in PREFIX..LENGTH {
             let mut changed = text.as_bytes().to_vec();
             changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
             let changed = String::from_utf8(changed).unwrap();
             assert_eq!(Digest::recognise(&changed), None, "{at}");
         }
-        assert_ne!(Minted::draw().unwrap().expose(), text);
+        assert_ne!(Minted::draw(Kind::Api).unwrap().expose(), text);
         assert!(!format!("{token:?}").contains(&text[4..]));
     }
 

@@ -427,6 +427,53 @@ diesel::table! {
         user_id -> Integer,
         wrong -> Integer,
         since -> InstantType,
+        recent -> Integer,
+        recent_since -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    grants (id) {
+        id -> Integer,
+        guid -> GuidType,
+        user_id -> Integer,
+        client -> Text,
+        address -> Text,
+        created_at -> InstantType,
+        expires_at -> InstantType,
+        revoked_at -> Nullable<InstantType>,
+        refreshed_at -> Nullable<InstantType>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    access_tokens (digest) {
+        digest -> Binary,
+        grant_id -> Integer,
+        expires_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    refresh_tokens (digest) {
+        digest -> Binary,
+        grant_id -> Integer,
+        generation -> Integer,
+        used_at -> Nullable<InstantType>,
+        successor -> Nullable<Binary>,
+        reissued -> Bool,
+        void -> Bool,
+        sealed -> Nullable<Binary>,
     }
 }
 
@@ -588,6 +635,8 @@ diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(windows_passwords -> identities (identity_id));
 diesel::joinable!(timers -> users (user_id));
 diesel::joinable!(jobs -> users (user_id));
+diesel::joinable!(grants -> users (user_id));
+diesel::joinable!(access_tokens -> grants (grant_id));
 diesel::joinable!(import_rows -> worklogs (worklog_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -618,6 +667,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     timers,
     pairings,
     pairing_attempts,
+    grants,
+    access_tokens,
+    refresh_tokens,
     jobs,
     job_files,
     job_problems,

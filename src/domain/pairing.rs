@@ -1,7 +1,7 @@
 //! Pairing: a client without a password shows a PIN, its person types it where they are signed in (contract §2.1).
 //!
 //! In: a client's wish, a PIN and who typed it, a secret. Out: PIN and secret, whether the PIN was right, how the secret
-//! stands. Both are kept as digests. A PIN lives for a minute; how many live at once, and how many wrong ones a person
+//! stands, and once who let the client in. Both are kept as digests. A PIN lives for a minute; how many live at once, and how many wrong ones a person
 //! may type, is bounded, so that nobody finds one by trying.
 
 use base64::Engine;
@@ -18,14 +18,15 @@ use crate::sql::{Guid, Instant};
 const SECOND: i64 = 1_000_000;
 /// Contract §2.1.
 const PIN_LIFETIME: i64 = 60 * SECOND;
-/// How long a secret whose PIN was typed stays good.
-const SECRET_LIFETIME: i64 = 600 * SECOND;
+/// How long a secret whose PIN was typed stays good (AU-56).
+const SECRET_LIFETIME: i64 = 60 * SECOND;
 /// One wrong PIN in a thousand is somebody's, at worst.
 const MOST_ALIVE: i64 = 1_000;
-const MOST_AN_ADDRESS: i64 = 20;
-/// Wrong PINs of one person in [`ATTEMPTS_WITHIN`].
-const MOST_WRONG: i32 = 10;
-const ATTEMPTS_WITHIN: i64 = 600 * SECOND;
+/// PINs that an address may ask for in a minute, which is as long as one lives (AU-56).
+const MOST_AN_ADDRESS: i64 = 10;
+/// Wrong PINs of one person: how many, in what time (AU-56).
+const MINUTE: (i32, i64) = (5, 60 * SECOND);
+const HOUR: (i32, i64) = (20, 3_600 * SECOND);
 /// The name of the key under which PINs are digested.
 const KEY: &str = "pairing";
 /// What is counted is counted by one at a time. Arbitrary, but the same in every Timeledger.
@@ -68,8 +69,8 @@ impl Status {
 pub enum Typed {
     Right,
     Wrong,
-    /// The person has typed too many wrong ones.
-    TooMany,
+    /// The person has typed too many wrong ones; so many seconds are to pass.
+    TooMany(u64),
 }
 
 /// Whether one more PIN may live for a client at this address.
@@ -113,9 +114,9 @@ pub fn create(tx: &mut Tx<'_>, address: &str, now: Instant) -> Result<Option<Pai
 /// A person types a PIN. A right one is good once.
 pub fn validate(tx: &mut Tx<'_>, user_id: i32, pin: &str, now: Instant) -> Result<Typed, DbError> {
     counting(tx)?;
-    let wrong = wrong_so_far(tx, user_id, now)?;
-    if wrong >= MOST_WRONG {
-        return Ok(Typed::TooMany);
+    let wrong = Wrong::of(tx, user_id, now)?;
+    if let Some(seconds) = wrong.wait(now) {
+        return Ok(Typed::TooMany(seconds));
     }
     let digest = pin_digest(&auth::make_key(tx, KEY)?, pin.trim());
     let live = pairings::table
@@ -128,7 +129,7 @@ pub fn validate(tx: &mut Tx<'_>, user_id: i32, pin: &str, now: Instant) -> Resul
     if changed > 0 {
         return Ok(Typed::Right);
     }
-    count_wrong(tx, user_id, wrong, now)?;
+    wrong.one_more(tx, user_id, now)?;
     Ok(Typed::Wrong)
 }
 
@@ -137,31 +138,97 @@ fn counting(tx: &mut Tx<'_>) -> Result<(), DbError> {
     tx.hold_row(COUNTER)
 }
 
-fn wrong_so_far(tx: &mut Tx<'_>, user_id: i32, now: Instant) -> Result<i32, DbError> {
-    let since = Instant(now.0 - ATTEMPTS_WITHIN);
-    let found: Option<i32> = on!(tx, c => pairing_attempts::table
-        .find(user_id)
-        .filter(pairing_attempts::since.gt(since))
-        .select(pairing_attempts::wrong)
-        .first(c)
-        .optional())?;
-    Ok(found.unwrap_or(0))
+/// Wrong PINs of a person, since when.
+#[derive(Clone, Copy, Debug, Queryable)]
+struct Wrong {
+    hour: i32,
+    since: Instant,
+    minute: i32,
+    minute_since: Instant,
 }
 
-fn count_wrong(tx: &mut Tx<'_>, user_id: i32, before: i32, now: Instant) -> Result<(), DbError> {
-    if before > 0 {
-        let row = pairing_attempts::table.find(user_id);
-        on!(tx, c => diesel::update(row).set(pairing_attempts::wrong.eq(before + 1)).execute(c))?;
-        return Ok(());
+impl Wrong {
+    fn of(conn: &mut impl AsConn, user_id: i32, now: Instant) -> Result<Wrong, DbError> {
+        let found: Option<Wrong> = on!(conn, c => pairing_attempts::table
+            .find(user_id)
+            .select((
+                pairing_attempts::wrong,
+                pairing_attempts::since,
+                pairing_attempts::recent,
+                pairing_attempts::recent_since,
+            ))
+            .first(c)
+            .optional())?;
+        let mut wrong = found.unwrap_or(Wrong { hour: 0, since: now, minute: 0, minute_since: now });
+        if now.0 - wrong.since.0 >= HOUR.1 {
+            (wrong.hour, wrong.since) = (0, now);
+        }
+        if now.0 - wrong.minute_since.0 >= MINUTE.1 {
+            (wrong.minute, wrong.minute_since) = (0, now);
+        }
+        Ok(wrong)
     }
-    let first = (pairing_attempts::wrong.eq(1), pairing_attempts::since.eq(now));
-    on!(tx, c => diesel::insert_into(pairing_attempts::table)
-        .values((pairing_attempts::user_id.eq(user_id), first))
-        .on_conflict(pairing_attempts::user_id)
-        .do_update()
-        .set(first)
-        .execute(c))?;
-    Ok(())
+
+    /// Seconds until the next PIN may be typed; none: it may be now.
+    fn wait(self, now: Instant) -> Option<u64> {
+        let left = |since: Instant, (_, within): (i32, i64)| (since.0 + within - now.0).div_euclid(SECOND) + 1;
+        let seconds = if self.hour >= HOUR.0 {
+            left(self.since, HOUR)
+        } else if self.minute >= MINUTE.0 {
+            left(self.minute_since, MINUTE)
+        } else {
+            return None;
+        };
+        Some(u64::try_from(seconds).unwrap_or(1))
+    }
+
+    fn one_more(self, tx: &mut Tx<'_>, user_id: i32, now: Instant) -> Result<(), DbError> {
+        let since = |count: i32, since: Instant| if count == 0 { now } else { since };
+        let row = (
+            pairing_attempts::wrong.eq(self.hour + 1),
+            pairing_attempts::since.eq(since(self.hour, self.since)),
+            pairing_attempts::recent.eq(self.minute + 1),
+            pairing_attempts::recent_since.eq(since(self.minute, self.minute_since)),
+        );
+        on!(tx, c => diesel::insert_into(pairing_attempts::table)
+            .values((pairing_attempts::user_id.eq(user_id), row))
+            .on_conflict(pairing_attempts::user_id)
+            .do_update()
+            .set(row)
+            .execute(c))?;
+        Ok(())
+    }
+}
+
+/// What came of a secret that a client redeems.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redeemed {
+    /// The person let the client in that asked from this address; the secret is gone.
+    By(i32, String),
+    /// The PIN is not typed yet; the secret stays good.
+    NotYet,
+    Dead,
+}
+
+/// Redeems a secret, once.
+pub fn redeem(tx: &mut Tx<'_>, secret: &str, now: Instant) -> Result<Redeemed, DbError> {
+    tx.must_hold(Hold::Shared)?;
+    let digest = secret_digest(secret);
+    let validated = pairings::table
+        .filter(pairings::secret.eq(&digest))
+        .filter(pairings::user_id.is_not_null())
+        .filter(pairings::expires_at.gt(now));
+    let found: Option<(Option<i32>, String)> = on!(tx, c => diesel::delete(validated)
+        .returning((pairings::user_id, pairings::address))
+        .get_result(c)
+        .optional())?;
+    if let Some((Some(user_id), address)) = found {
+        return Ok(Redeemed::By(user_id, address));
+    }
+    Ok(match status(tx, secret, now)? {
+        Status::Validating => Redeemed::NotYet,
+        Status::Validated | Status::WrongOrExpired => Redeemed::Dead,
+    })
 }
 
 /// How a client's secret stands. A secret of 256 random bits is not found by trying, so that trying is not counted.

@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::concurrency::Concurrency;
 use super::fields::KnownFields;
+use super::floods::Floods;
 use super::problem::Problem;
 use super::signin::{self, Record, Windows};
 use super::tracking::{self, Listeners};
@@ -41,6 +42,7 @@ pub struct App {
     pub limits: Limits,
     pub door: Door,
     pub concurrency: Concurrency,
+    pub(super) floods: Floods,
     pub(super) listeners: Listeners,
     pub(super) fields: KnownFields,
     sealer: OnceCell<Sealer>,
@@ -64,6 +66,7 @@ impl App {
             limits: limits(&config.odata),
             concurrency: Concurrency::new(config.odata.max_concurrent),
             trusted: config.trusted_proxies(),
+            floods: Floods::default(),
             listeners: Listeners::default(),
             fields: KnownFields::default(),
             sealer: OnceCell::new(),
@@ -139,6 +142,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(read_only("/version", health::version))
         .configure(super::tracking::configure)
         .configure(super::pin::configure)
+        .configure(super::token::configure)
         .configure(super::api::configure)
         .configure(super::odata::configure)
         .default_service(web::to(nothing));
@@ -241,7 +245,19 @@ async fn write_counts_at_times(app: Data<App>) {
     loop {
         actix_web::rt::time::sleep(COUNTS_EVERY).await;
         signin::write_counts(&app).await;
+        if let Err(error) = sweep_pairs(&app).await {
+            tracing::warn!(cause = %error, "pairs of tokens could not be swept");
+        }
     }
+}
+
+/// What was given for a refresh token is kept for its minute alone (AU-57).
+async fn sweep_pairs(app: &App) -> Result<(), DbError> {
+    let now = app.clock.now();
+    if app.db.read(move |conn| auth::grants::has_stale(conn, now)).await? {
+        app.db.write(move |tx| auth::grants::sweep(tx, now)).await?;
+    }
+    Ok(())
 }
 
 /// Resolves at SIGTERM or SIGINT.

@@ -6,6 +6,7 @@ pub mod app;
 mod assets;
 mod concurrency;
 mod fields;
+mod floods;
 mod health;
 mod jobs;
 mod middleware;
@@ -17,6 +18,7 @@ mod public;
 mod reader;
 pub mod rest;
 pub mod signin;
+mod token;
 mod tracking;
 pub mod v1;
 

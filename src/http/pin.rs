@@ -1,7 +1,7 @@
 //! `/api/pin/…` (contract §2.1): a client gets a PIN, its person types it, the client asks whether that was done.
 //!
 //! In: `create` and `status` from anybody, `validate` from a signed-in person. Out: PIN and secret, a word, or a code of
-//! the contract. What follows upon a validated secret, `/token`, is not served yet.
+//! the contract. What follows upon a validated secret is `/token`.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
@@ -97,6 +97,10 @@ async fn status(payload: Payload, app: &App) -> Result<Value, Problem> {
         _ => String::from_utf8_lossy(&bytes).trim().to_owned(),
     };
     let now = app.clock.now();
+    if !app.floods.admits(&secret, now) {
+        let message = "Ask at most five times a second how a secret stands.";
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "QuoteExceededError", message).retry_after(1));
+    }
     let status = app.db.read(move |conn| pairing::status(conn, &secret, now)).await?.name();
     Ok(json!({"status": status, "data": {"status": status}}))
 }
@@ -121,9 +125,9 @@ async fn validate(http: &HttpRequest, payload: Payload, app: &App) -> Result<Val
     match typed.await? {
         Some(Typed::Right) => Ok(json!({"status": "Validated"})),
         Some(Typed::Wrong) => Err(Refusal::new(Kind::NotFound, "This PIN is wrong, or no longer good.").into()),
-        Some(Typed::TooMany) => {
-            let message = "Too many wrong PINs. Try again in ten minutes.";
-            Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "QuoteExceededError", message).retry_after(600))
+        Some(Typed::TooMany(seconds)) => {
+            let message = format!("Too many wrong PINs. Try again in {seconds} seconds.");
+            Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "QuoteExceededError", message).retry_after(seconds))
         }
         None => Err(crate::auth::Refusal::Unknown.into()),
     }

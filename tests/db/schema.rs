@@ -79,7 +79,8 @@ fn guids_are_unique() {
     }
 }
 
-const NAMES: [&str; 6] = ["0001_initial", "0002_writing", "0003_search", "0004_tracking", "0005_jobs", "0006_signin"];
+const NAMES: [&str; 7] =
+    ["0001_initial", "0002_writing", "0003_search", "0004_tracking", "0005_jobs", "0006_signin", "0007_grants"];
 
 #[test]
 fn migrations_go_up_and_down() {
@@ -252,7 +253,7 @@ fn the_tables_are_as_declared() {
     compare! { real:
         users projects teams team_members areas iterations activity_types budgets
         work_items work_item_tree fields work_item_fields
-        budget_work_items budget_iterations worklogs dates api_tokens settings secrets
+        budget_work_items budget_iterations worklogs dates api_tokens grants access_tokens refresh_tokens settings secrets
         continuations approvals week_locks changes idempotency_keys
         timers pairings pairing_attempts
         jobs job_files job_problems import_rows import_profiles

@@ -5,6 +5,7 @@
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
+use timeledger::auth::{self, NewToken, Scopes, TokenError};
 use timeledger::db::{Conn, Role as ConnRole, tables};
 use timeledger::domain::calendar::day_of;
 use timeledger::domain::jobs::Job;
@@ -218,6 +219,30 @@ fn example(server: &Server, route: &Route, week: Week, log: &str, (n, user, role
             let example = Example::new(format!("v1/jobs/{id}/cancel"), Value::Null, Some(200));
             Example { may_change_nothing: true, ..example }
         }
+        (Verb::Post, "tokens") => {
+            let example = Example::new("v1/tokens".into(), json!({"name": name}), Some(201));
+            Example { may_change_nothing: true, ..example }
+        }
+        (Verb::Post, "tokens/revoke") => {
+            let example = Example::new("v1/tokens/revoke".into(), json!({"token": "nothing that is one"}), Some(200));
+            Example { may_change_nothing: true, ..example }
+        }
+        (Verb::Post, "tokens/{id}/rotate") => {
+            let target = format!("v1/tokens/{}/rotate", token_of(&server.database, user));
+            Example { may_change_nothing: true, ..Example::new(target, json!({"overlapHours": 0}), Some(201)) }
+        }
+        (Verb::Delete, "tokens/{id}") => {
+            let target = format!("v1/tokens/{}", token_of(&server.database, user));
+            Example { may_change_nothing: true, ..Example::new(target, Value::Null, Some(204)) }
+        }
+        (Verb::Delete, "users/{id}/tokens/{tokenId}") => {
+            let target = format!("v1/users/{TESS_ID}/tokens/{}", token_of(&server.database, 5));
+            Example { may_change_nothing: true, ..Example::new(target, Value::Null, Some(204)) }
+        }
+        (Verb::Delete, "grants/{id}") => {
+            let target = format!("v1/grants/{}", grant_of(&server.database, user));
+            Example { may_change_nothing: true, ..Example::new(target, Value::Null, Some(204)) }
+        }
         (Verb::Put, "import-profiles/{name}") => {
             let example = Example::new("v1/import-profiles/mine".into(), json!({"decimalMark": ","}), Some(200));
             Example { may_change_nothing: true, ..example }
@@ -228,6 +253,34 @@ fn example(server: &Server, route: &Route, week: Week, log: &str, (n, user, role
         }
         other => panic!("{other:?} writes and has no example in tests/rest/matrix.rs"),
     }
+}
+
+/// A token that is revoked before the next example, so that a person never has too many.
+fn token_of(database: &Database, user: i32) -> Guid {
+    let now = Instant(jiff::Timestamp::now().as_microsecond());
+    let new = NewToken { user_id: user, name: "matrix", days: Some(1), scopes: Scopes::DEFAULT };
+    let make = |tx: &mut timeledger::db::Tx<'_>| {
+        let old = auth::list(tx, Some(user))?
+            .into_iter()
+            .filter(|token| token.name == "matrix" || token.name.starts_with("made "));
+        for token in old.collect::<Vec<_>>() {
+            auth::end(tx, token.guid, now)?;
+        }
+        auth::make(tx, new, now)
+    };
+    database.connect(ConnRole::Writer).write::<_, TokenError>(make).expect("a token").1
+}
+
+/// A client that the person paired.
+fn grant_of(database: &Database, user: i32) -> Guid {
+    let now = Instant(jiff::Timestamp::now().as_microsecond());
+    let open = |tx: &mut timeledger::db::Tx<'_>| {
+        tx.hold(timeledger::db::Hold::Shared)?;
+        auth::grants::open(tx, user, "192.0.2.1", now)
+    };
+    let mut conn = database.connect(ConnRole::Writer);
+    conn.write::<_, timeledger::db::DbError>(open).expect("a grant");
+    auth::grants::list(&mut conn, user, now).expect("rows")[0].guid
 }
 
 /// A job of that person's that nobody runs for a long time.

@@ -3,6 +3,7 @@
 pub mod bad_input;
 mod bulk;
 mod contract;
+mod credentials;
 mod doors;
 mod exports;
 mod histories;

@@ -2,6 +2,7 @@
 
 mod contract;
 mod events;
+mod grants;
 mod matrix;
 mod pairing;
 mod survival;

@@ -1,4 +1,4 @@
-//! Pairing by PIN (contract §2.1), up to a validated secret.
+//! Pairing by PIN (contract §2.1), up to a validated secret; from there on: grants.rs.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn anybody(site: &Site, path: &str, body: &[u8]) -> Reply {
     Request::post(&format!("/api/pin/{path}?api-version=3.2"), "application/json", body).send(site.address(0))
 }
 
-fn create(site: &Site) -> (String, String) {
+pub fn create(site: &Site) -> (String, String) {
     let reply = anybody(site, "create", b"");
     assert_eq!(reply.status, 200, "{}", reply.lossy());
     let answer = reply.json();
@@ -19,7 +19,7 @@ fn create(site: &Site) -> (String, String) {
     (text("pin"), text("secret"))
 }
 
-fn status(site: &Site, secret: &str) -> String {
+pub fn status(site: &Site, secret: &str) -> String {
     let reply = anybody(site, "status", json!(secret).to_string().as_bytes());
     assert_eq!(reply.status, 200, "{}", reply.lossy());
     let answer = reply.json();
@@ -27,7 +27,7 @@ fn status(site: &Site, secret: &str) -> String {
     answer["status"].as_str().expect("a word").to_owned()
 }
 
-fn validate(client: &Client, pin: &Value) -> (u16, String) {
+pub fn validate(client: &Client, pin: &Value) -> (u16, String) {
     let reply = client.send(request("POST", "/api/pin/validate", &json!({"PIN": pin, "other": 1})));
     if reply.status == 200 {
         assert_eq!(reply.json(), json!({"status": "Validated"}));
@@ -54,7 +54,7 @@ fn contract_2_1_a_client_is_paired() {
         assert_eq!(status(&site, &secret), "Validated");
         // Good once, and for its time.
         assert_eq!(validate(&site.client(TESS), &json!(pin)), not_found);
-        site.pass(599);
+        site.pass(59);
         assert_eq!(status(&site, &secret), "Validated");
         site.pass(1);
         assert_eq!(status(&site, &secret), "WrongOrExpired");
@@ -76,7 +76,7 @@ fn nobody_finds_a_pin_by_trying() {
         let site = Site::start(backend, 1);
         let tim = site.client(TIM);
         let (pin, secret) = create(&site);
-        for _ in 0..10 {
+        for _ in 0..5 {
             assert_eq!(validate(&tim, &json!(wrong(&[&pin]))).0, 404);
         }
         assert_eq!(validate(&tim, &json!(pin)), (429, "QuoteExceededError".to_owned()));
@@ -84,15 +84,30 @@ fn nobody_finds_a_pin_by_trying() {
         assert_eq!(validate(&site.client(TIM), &json!(pin)).0, 429);
         assert_eq!(validate(&site.client(TESS), &json!(pin)).0, 200);
         assert_eq!(status(&site, &secret), "Validated");
-        site.pass(600);
+        site.pass(60);
+        let (pin, _) = create(&site);
+        assert_eq!(validate(&tim, &json!(pin)).0, 200);
+        // Twenty an hour, five a minute.
+        for minute in 0..4 {
+            let wrong = (0..5).filter(|_| validate(&tim, &json!(wrong(&[&pin]))).0 == 404).count();
+            assert_eq!(wrong, if minute < 3 { 5 } else { 0 }, "{minute}");
+            site.pass(60);
+        }
+        site.pass(3_600 - 6 * 60);
+        assert_eq!(validate(&tim, &json!("000000")).0, 429);
+        site.pass(120);
         let (pin, _) = create(&site);
         assert_eq!(validate(&tim, &json!(pin)).0, 200);
         // How many live at once is bounded.
+        site.pass(60);
         let made = (0..25).map(|_| anybody(&site, "create", b"").status).collect::<Vec<_>>();
-        assert_eq!(made.iter().filter(|status| **status == 200).count(), 19);
+        assert_eq!(made.iter().filter(|status| **status == 200).count(), 10);
         assert_eq!(made[24], 429);
         site.pass(60);
-        create(&site);
+        let (_, secret) = create(&site);
+        // Nor is it asked without end how a secret stands.
+        let asked = |_| anybody(&site, "status", json!(secret).to_string().as_bytes()).status;
+        assert_eq!((0..7).map(asked).collect::<Vec<_>>(), [200, 200, 200, 200, 200, 429, 429]);
     });
 }
 

@@ -68,6 +68,8 @@ pub struct Route {
     pub takes_file: bool,
     /// The answer is a file.
     pub gives_file: bool,
+    /// The answer holds a secret, so that it is not kept for an idempotency key.
+    pub gives_secret: bool,
     /// What stands in `data`, or each member of it where it is a list.
     pub answer: Option<&'static Shape>,
     /// The answer is a list.
@@ -95,6 +97,7 @@ impl Route {
             takes_text: false,
             takes_file: false,
             gives_file: false,
+            gives_secret: false,
             answer: None,
             gives_many: false,
             prepare,
@@ -151,6 +154,10 @@ impl Route {
 
     pub const fn gives_file(self) -> Route {
         Route { gives_file: true, ..self }
+    }
+
+    pub const fn gives_secret(self) -> Route {
+        Route { gives_secret: true, ..self }
     }
 
     pub const fn gives(self, answer: &'static Shape) -> Route {

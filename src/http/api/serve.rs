@@ -61,6 +61,10 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
     };
     let key = http.headers().get("idempotency-key").filter(|_| route.verb == Verb::Post);
     let key = key.map(|key| idempotency::checked(key.as_bytes())).transpose()?;
+    if key.is_some() && route.gives_secret {
+        let message = "This answer holds a secret and is not kept; send no Idempotency-Key.";
+        return Err(Refusal::malformed("Idempotency-Key", message).into());
+    }
     let mut again = true;
     loop {
         let call = Arc::new(Call {

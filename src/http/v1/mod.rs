@@ -5,6 +5,7 @@ mod activity_types;
 mod approvals;
 mod budgets;
 pub mod bulk;
+pub mod credentials;
 mod exports;
 mod imports;
 mod jobs;
@@ -179,6 +180,39 @@ pub static ROUTES: &[Route] = &[
         .takes(&imports::PROFILE_BODY)
         .gives(&imports::PROFILE),
     Route::v1(Verb::Delete, "import-profiles/{name}", imports::drop_profile).about("Delete a mapping profile"),
+    Route::v1(Verb::Get, "tokens", credentials::tokens)
+        .about("The caller's tokens, the latest first; never their secrets")
+        .gives_list_of(&credentials::TOKEN),
+    Route::v1(Verb::Post, "tokens", credentials::create)
+        .about("Make a token; its secret is shown in this answer alone")
+        .scope(Scopes::ADMIN)
+        .takes(&credentials::TOKEN_BODY)
+        .gives(&credentials::MADE)
+        .gives_secret(),
+    Route::v1(Verb::Post, "tokens/revoke", credentials::revoke_held)
+        .about("Revoke whatever token this is; the answer tells nothing of it")
+        .scope(Scopes::REPORTS_READ)
+        .takes(&credentials::HELD),
+    Route::v1(Verb::Post, "tokens/{id}/rotate", credentials::rotate)
+        .about("A new secret for a token; the old one goes on for some hours")
+        .scope(Scopes::ADMIN)
+        .takes(&credentials::ROTATION)
+        .gives(&credentials::MADE)
+        .gives_secret(),
+    Route::v1(Verb::Delete, "tokens/{id}", credentials::revoke).about("Revoke a token of one's own"),
+    Route::v1(Verb::Get, "users/{id}/tokens", credentials::tokens_of)
+        .about("A person's tokens")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .gives_list_of(&credentials::TOKEN),
+    Route::v1(Verb::Delete, "users/{id}/tokens/{tokenId}", credentials::revoke_of)
+        .about("Revoke a person's token")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN),
+    Route::v1(Verb::Get, "grants", credentials::grants)
+        .about("Clients that the caller paired, the latest first")
+        .gives_list_of(&credentials::GRANT),
+    Route::v1(Verb::Delete, "grants/{id}", credentials::end_grant).about("Let a paired client in no more"),
     Route::v1(Verb::Get, "exports/times", exports::times)
         .about("Logs as a workbook, in the columns and groups of a layout")
         .options(&["columns", "groupBy", "filter", "search", "orderby"])
