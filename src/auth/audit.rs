@@ -1,13 +1,14 @@
 //! The audit (AU-96): who signed in, who was refused and why. Rows are added and never changed; triggers see to it.
 //!
 //! Each row holds the SHA-256 of the digest before it and of its own content, so that a row that was changed or taken out
-//! behind the triggers' back shows: [`verify`] names the first that does not fit.
+//! behind the triggers' back shows: [`verify`] names the first that does not fit. [`prune`] alone takes rows away, the
+//! oldest, and a row tells of it with the digest of the last that went.
 
 use diesel::prelude::*;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::db::tables::audit;
+use crate::db::tables::{audit, audit_cuts};
 use crate::db::{AsConn, DbError, Tx};
 use crate::on;
 use crate::sql::{Guid, Instant};
@@ -35,19 +36,21 @@ pub struct Entry {
     pub details: Map<String, Value>,
 }
 
+/// A row.
 #[derive(Clone, Debug, Queryable)]
-struct Row {
-    id: i64,
-    at: Instant,
-    event: String,
-    outcome: String,
-    user_id: Option<i32>,
-    credential: Option<String>,
-    credential_id: Option<i32>,
-    address: Option<String>,
-    request: Option<Guid>,
-    target: Option<String>,
-    details: String,
+pub struct Row {
+    pub id: i64,
+    pub at: Instant,
+    pub event: String,
+    pub outcome: String,
+    pub user_id: Option<i32>,
+    pub credential: Option<String>,
+    pub credential_id: Option<i32>,
+    pub address: Option<String>,
+    pub request: Option<Guid>,
+    pub target: Option<String>,
+    /// JSON.
+    pub details: String,
     digest: Vec<u8>,
 }
 
@@ -116,7 +119,14 @@ const PAGE: i64 = 1_000;
 
 /// Follows the chain of digests. Gives the number of rows, or the id of the first that does not fit.
 pub fn verify(conn: &mut impl AsConn) -> Result<Result<u64, i64>, DbError> {
-    let (mut rows, mut last, mut before) = (0, i64::MIN, Vec::new());
+    let cut = cut(conn)?;
+    if let Some((id, digest)) = &cut
+        && !is_told(conn, *id, digest)?
+    {
+        return Ok(Err(*id));
+    }
+    let (mut last, mut before) = cut.unwrap_or((i64::MIN, Vec::new()));
+    let mut rows = 0;
     loop {
         let page: Vec<Row> =
             on!(conn, c => audit::table.filter(audit::id.gt(last)).order(audit::id).limit(PAGE).load(c))?;
@@ -130,6 +140,86 @@ pub fn verify(conn: &mut impl AsConn) -> Result<Result<u64, i64>, DbError> {
             (rows, last, before) = (rows + 1, row.id, row.digest);
         }
     }
+}
+
+/// The last row that was pruned, with its digest.
+fn cut(conn: &mut impl AsConn) -> Result<Option<(i64, Vec<u8>)>, DbError> {
+    let newest = audit_cuts::table.order(audit_cuts::audit_id.desc());
+    Ok(on!(conn, c => newest.select((audit_cuts::audit_id, audit_cuts::digest)).first(c).optional())?)
+}
+
+/// Whether a row tells of this cut.
+fn is_told(conn: &mut impl AsConn, id: i64, digest: &[u8]) -> Result<bool, DbError> {
+    let of_cut = audit::table.filter(audit::event.eq(PRUNED)).filter(audit::target.eq(id.to_string()));
+    let told: Vec<String> = on!(conn, c => of_cut.select(audit::details).load(c))?;
+    let expected = hex(digest);
+    let says = |details: &String| {
+        let details: Option<Value> = serde_json::from_str(details).ok();
+        details.is_some_and(|details| details["digest"].as_str() == Some(&expected))
+    };
+    Ok(told.iter().any(says))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+const PRUNED: &str = "audit-pruned";
+
+/// Takes away what is older; gives the number of rows. A row tells of it.
+pub fn prune(tx: &mut Tx<'_>, older_than: Instant, now: Instant) -> Result<u64, DbError> {
+    tx.hold_row(WRITER)?;
+    let old = audit::table.filter(audit::at.lt(older_than)).order(audit::id.desc());
+    let last: Option<(i64, Vec<u8>)> = on!(tx, c => old.select((audit::id, audit::digest)).first(c).optional())?;
+    let Some((id, digest)) = last else { return Ok(0) };
+    let gone = audit::table.filter(audit::id.le(id));
+    let rows: i64 = on!(tx, c => gone.count().get_result(c))?;
+    let details = serde_json::json!({"rows": rows, "digest": hex(&digest)});
+    let entry = Entry {
+        event: PRUNED,
+        outcome: "ok".to_owned(),
+        target: Some(id.to_string()),
+        details: details.as_object().cloned().unwrap_or_default(),
+        ..Entry::default()
+    };
+    write(tx, &entry, now)?;
+    let row = (audit_cuts::audit_id.eq(id), audit_cuts::digest.eq(&digest), audit_cuts::at.eq(now));
+    on!(tx, c => diesel::insert_into(audit_cuts::table).values(row).execute(c))?;
+    on!(tx, c => diesel::delete(gone).execute(c))?;
+    Ok(u64::try_from(rows).unwrap_or_default())
+}
+
+/// Which rows.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Included.
+    pub from: Option<Instant>,
+    /// Not included.
+    pub to: Option<Instant>,
+    pub event: Option<String>,
+    pub user_id: Option<i32>,
+    pub skip: i64,
+    pub count: i64,
+}
+
+/// A page of rows, the newest first.
+pub fn list(conn: &mut impl AsConn, filter: &Filter) -> Result<Vec<Row>, DbError> {
+    Ok(on!(conn, c => {
+        let mut query = audit::table.order(audit::id.desc()).offset(filter.skip).limit(filter.count).into_boxed();
+        if let Some(from) = filter.from {
+            query = query.filter(audit::at.ge(from));
+        }
+        if let Some(to) = filter.to {
+            query = query.filter(audit::at.lt(to));
+        }
+        if let Some(event) = &filter.event {
+            query = query.filter(audit::event.eq(event));
+        }
+        if let Some(user) = filter.user_id {
+            query = query.filter(audit::user_id.eq(user));
+        }
+        query.load(c)
+    })?)
 }
 
 /// The newest rows, as lines for people and tests: event, outcome, target.

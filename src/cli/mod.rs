@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, everything else to standard error. Exit codes are those of [`failure::Exit`].
 
+mod audit;
 mod completions;
 mod config;
 mod demo;
@@ -52,6 +53,7 @@ enum Command {
     Job(job::Job),
     User(user::User),
     Token(token::Token),
+    Audit(audit::Audit),
     Migrate(migrate::Migrate),
     Config(config::Config),
     Completions(completions::Completions),
@@ -62,7 +64,7 @@ enum Command {
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["demo", "serve", "doctor"]),
     ("Data", &["query", "import", "job", "seed", "load"]),
-    ("People", &["user", "token"]),
+    ("People", &["user", "token", "audit"]),
     ("Set-up", &["migrate", "config", "completions", "man"]),
 ];
 
@@ -131,6 +133,7 @@ impl Cli {
             Command::Job(job) => job.run(config),
             Command::User(user) => user.run(config),
             Command::Token(token) => token.run(config),
+            Command::Audit(audit) => audit.run(config),
             Command::Migrate(migrate) => migrate.run(config),
             Command::Config(command) => command.run(config),
             Command::Completions(completions) => completions.run(),

@@ -609,6 +609,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    audit_cuts (audit_id) {
+        audit_id -> BigInt,
+        digest -> Binary,
+        at -> InstantType,
+    }
+}
+
 diesel::joinable!(teams -> projects (project_id));
 diesel::joinable!(team_members -> teams (team_id));
 diesel::joinable!(team_members -> users (user_id));
@@ -679,4 +690,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     windows_passwords,
     sign_in_counts,
     audit,
+    audit_cuts,
 );

@@ -5,6 +5,7 @@
 
 use diesel::prelude::*;
 
+use crate::auth::audit::{self, Entry};
 use crate::db::tables::changes;
 use crate::db::{AsConn, DbError, Tx};
 use crate::on;
@@ -132,11 +133,14 @@ pub struct Change {
 const COLUMNS: &[&str] =
     &["operation", "at", "user_id", "subject", "subject_id", "action", "origin", "before", "after", "comment"];
 
-/// Writes entries.
+/// Writes entries. Those of people and settings, which decide what somebody may, go into the audit too (AU-96).
 pub fn write(tx: &mut Tx<'_>, by: &Author<'_>, entries: impl IntoIterator<Item = Change>) -> Result<(), DbError> {
     let text = |text: Option<String>| text.map_or(Value::Null(Type::Text), Value::Text);
     let mut insert = Insert::into("changes", COLUMNS);
     for entry in entries {
+        if let Some(event) = audited(entry.subject) {
+            audit::write(tx, &of_change(by, event, &entry), by.now)?;
+        }
         insert.rows.push(vec![
             Value::Guid(by.operation),
             Value::Instant(by.now),
@@ -151,6 +155,28 @@ pub fn write(tx: &mut Tx<'_>, by: &Author<'_>, entries: impl IntoIterator<Item =
         ]);
     }
     tx.insert(&insert)
+}
+
+fn audited(subject: Subject) -> Option<&'static str> {
+    match subject {
+        Subject::Settings => Some("settings-changed"),
+        Subject::Person => Some("person-changed"),
+        _ => None,
+    }
+}
+
+fn of_change(by: &Author<'_>, event: &'static str, change: &Change) -> Entry {
+    let state = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let states = [("before", state(&change.before)), ("after", state(&change.after))];
+    let details = states.into_iter().filter_map(|(name, state)| Some((name.to_owned(), state?))).collect();
+    Entry {
+        event,
+        outcome: "ok".to_owned(),
+        user_id: Some(by.caller.user_id),
+        target: Some(change.subject_id.to_string()),
+        details,
+        ..Entry::default()
+    }
 }
 
 /// An entry as it was written.

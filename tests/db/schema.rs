@@ -79,8 +79,16 @@ fn guids_are_unique() {
     }
 }
 
-const NAMES: [&str; 7] =
-    ["0001_initial", "0002_writing", "0003_search", "0004_tracking", "0005_jobs", "0006_signin", "0007_grants"];
+const NAMES: [&str; 8] = [
+    "0001_initial",
+    "0002_writing",
+    "0003_search",
+    "0004_tracking",
+    "0005_jobs",
+    "0006_signin",
+    "0007_grants",
+    "0008_audit",
+];
 
 #[test]
 fn migrations_go_up_and_down() {
@@ -257,6 +265,6 @@ fn the_tables_are_as_declared() {
         continuations approvals week_locks changes idempotency_keys
         timers pairings pairing_attempts
         jobs job_files job_problems import_rows import_profiles
-        identities windows_passwords sign_in_counts audit
+        identities windows_passwords sign_in_counts audit audit_cuts
     }
 }

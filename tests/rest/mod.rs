@@ -1,5 +1,6 @@
 //! REST (contract §4) through HTTP on both back ends.
 
+mod audit;
 pub mod bad_input;
 mod bulk;
 mod contract;

@@ -7,7 +7,8 @@ use futures_util::{StreamExt, stream};
 use super::call::Make;
 use super::serve::stale;
 use super::upload::attach;
-use crate::db::{First, Lane};
+use crate::auth::audit::{self, Entry};
+use crate::db::{First, Hold, Lane};
 use crate::domain::refusal::Refusal;
 use crate::export::ExportError;
 use crate::http::v1::XLSX;
@@ -27,6 +28,20 @@ impl Growing {
         let ready = app.db.read(move |conn| if holder.still_holds(conn)? { make(conn) } else { Err(stale()) });
         let mut export = ready.await?;
         let name = export.file_name.clone();
+        // AU-96.
+        let entry = Entry {
+            event: "export",
+            outcome: "ok".to_owned(),
+            user_id: Some(reader.caller().user_id),
+            target: Some(name.clone()),
+            ..Entry::default()
+        };
+        let now = app.clock.now();
+        let told = app.db.write(move |tx| {
+            tx.hold(Hold::Shared)?;
+            audit::write(tx, &entry, now)
+        });
+        told.await.map_err(Refusal::from)?;
         let (holder, shared) = (reader.clone(), app.clone());
         let first = app.db.stream(Lane::Bulk, move |conn, sink| {
             if !holder.still_holds(conn)? {

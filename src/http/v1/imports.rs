@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::XLSX;
 use super::jobs::{of_path, shown};
 use super::objects::Undone;
+use crate::auth::audit::{self, Entry};
 use crate::db::{AsConn, DbError};
 use crate::domain::changes::{Author, Origin};
 use crate::domain::jobs::{Job as Row, queue};
@@ -58,6 +59,14 @@ pub fn create(call: &Arc<Call>) -> Result<Job, Refusal> {
         let mut job = Row::new(KIND, payload, call.caller.user_id, call.now);
         job.upload_id = Some(Guid(sent.file_id));
         queue::add(tx, &job)?;
+        let entry = Entry {
+            event: "import",
+            outcome: "ok".to_owned(),
+            user_id: Some(call.caller.user_id),
+            target: Some(job.id.to_string()),
+            ..Entry::default()
+        };
+        audit::write(tx, &entry, call.now)?;
         let location = format!("/api/v1/jobs/{}", job.id);
         Ok(shown(tx, job)?.accepted(location))
     })

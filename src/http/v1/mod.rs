@@ -3,6 +3,7 @@
 
 mod activity_types;
 mod approvals;
+pub mod audit;
 mod budgets;
 pub mod bulk;
 pub mod credentials;
@@ -209,6 +210,12 @@ pub static ROUTES: &[Route] = &[
         .about("Revoke a person's token")
         .for_role(Role::Administrator)
         .scope(Scopes::ADMIN),
+    Route::v1(Verb::Get, "audit", audit::list)
+        .about("Sign-ins, refusals, credentials, changes of rights, the latest first; format=csv for a file")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .options(&["from", "to", "event", "userId", "format", "skip", "count"])
+        .gives_list_of(&audit::ROW),
     Route::v1(Verb::Get, "grants", credentials::grants)
         .about("Clients that the caller paired, the latest first")
         .gives_list_of(&credentials::GRANT),
