@@ -14,6 +14,7 @@ use crate::sql::{Guid, Instant};
 
 /// The kind of an identity, as the table has it.
 const WINDOWS: i32 = 1;
+const OIDC: i32 = 2;
 
 /// Why no identity is made or opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +113,91 @@ pub fn unlink_windows(tx: &mut Tx<'_>, account: &Account) -> Result<Option<i32>,
     on!(tx, c => diesel::delete(windows_passwords::table.find(identity)).execute(c))?;
     on!(tx, c => diesel::delete(identities::table.find(identity)).execute(c))?;
     Ok(Some(owner))
+}
+
+/// A person as a provider's subject finds them.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct OidcPerson {
+    pub identity: i32,
+    pub user_id: i32,
+    pub user_guid: Guid,
+    pub is_active: bool,
+    role: i32,
+}
+
+impl OidcPerson {
+    pub fn role(&self) -> Role {
+        Role::from_number(self.role)
+    }
+}
+
+/// The person of a provider's subject.
+pub fn find_oidc(conn: &mut impl AsConn, issuer: &str, subject: &str) -> Result<Option<OidcPerson>, DbError> {
+    Ok(on!(conn, c => identities::table
+        .inner_join(users::table)
+        .filter(identities::kind.eq(OIDC))
+        .filter(identities::issuer.eq(issuer))
+        .filter(identities::subject.eq(subject))
+        .select((identities::id, users::id, users::guid, users::is_active, users::role))
+        .first(c)
+        .optional())?)
+}
+
+/// Makes a provider's subject a person's, which it may be already.
+pub fn link_oidc(
+    tx: &mut Tx<'_>,
+    user_id: i32,
+    (issuer, subject): (&str, &str),
+    now: Instant,
+) -> Result<i32, IdentityError> {
+    match find_oidc(tx, issuer, subject)? {
+        Some(known) if known.user_id == user_id => return Ok(known.identity),
+        Some(_) => return Err(IdentityError::Taken(subject.to_owned())),
+        None => {}
+    }
+    let row = (
+        identities::user_id.eq(user_id),
+        identities::kind.eq(OIDC),
+        identities::issuer.eq(issuer),
+        identities::subject.eq(subject),
+        identities::version.eq(1),
+        identities::created_at.eq(now),
+    );
+    Ok(on!(tx, c => diesel::insert_into(identities::table).values(&row).returning(identities::id).get_result(c))?)
+}
+
+/// Takes a provider's subject from its person. Gives whose it was.
+pub fn unlink_oidc(tx: &mut Tx<'_>, issuer: &str, subject: &str) -> Result<Option<i32>, IdentityError> {
+    let Some(known) = find_oidc(tx, issuer, subject)? else { return Ok(None) };
+    on!(tx, c => diesel::delete(identities::table.find(known.identity)).execute(c))?;
+    Ok(Some(known.user_id))
+}
+
+/// A new person for a provider's subject; nothing where the name is somebody's: only who may speak for both links them
+/// (AU-6). Must hold what writers of people hold.
+pub fn add_oidc(
+    tx: &mut Tx<'_>,
+    (issuer, subject): (&str, &str),
+    (unique_name, name): (&str, &str),
+    role: Role,
+    now: Instant,
+) -> Result<Option<i32>, IdentityError> {
+    let key = name_key(unique_name);
+    let taken: i64 = on!(tx, c => users::table.filter(users::unique_name_key.eq(&key)).count().get_result(c))?;
+    if taken > 0 {
+        return Ok(None);
+    }
+    let row = (
+        users::guid.eq(Guid(uuid::Uuid::now_v7())),
+        users::name.eq(name),
+        users::unique_name.eq(unique_name),
+        users::unique_name_key.eq(key),
+        users::role.eq(role.number()),
+        users::is_active.eq(true),
+        users::created_at.eq(now),
+    );
+    let user_id: i32 = on!(tx, c => diesel::insert_into(users::table).values(row).returning(users::id).get_result(c))?;
+    link_oidc(tx, user_id, (issuer, subject), now).map(Some)
 }
 
 fn raise(tx: &mut Tx<'_>, identity: i32) -> Result<(), DbError> {

@@ -59,6 +59,10 @@ pub fn lookup(conn: &mut impl AsConn, credential: Credential, now: Instant) -> R
             Ok(row.filter(|row| row.admits(&digest, now)).map(|row| row.admitted(credential)))
         }
         Credential::Access(digest) => access(conn, digest, now),
+        Credential::Provider { identity: id, scopes, expires_at } => {
+            let admitted = identity(conn, id)?.filter(|_| now < expires_at);
+            Ok(admitted.map(|admitted| Admitted { credential, scopes, expires_at, ..admitted }))
+        }
         Credential::Identity(id) => identity(conn, id),
     }
 }

@@ -14,6 +14,7 @@ mod issue;
 mod keys;
 mod lookup;
 pub mod ntlm;
+pub mod oidc;
 pub mod throttle;
 pub mod tokens;
 pub mod vault;
@@ -28,6 +29,8 @@ pub use keys::{NEXT_LINKS, find_key, make_key};
 pub use lookup::{Admitted, lookup};
 pub use tokens::{Digest, Scopes};
 
+use crate::sql::Instant;
+
 /// What a 401 offers, each in its own header line and in this order: a list that begins with Basic makes Power BI's
 /// organizational sign-in fail (OD-185).
 pub const CHALLENGES: [&str; 2] = ["Bearer", "Basic realm=\"timetracker\""];
@@ -39,6 +42,8 @@ pub enum Credential {
     Token(Digest),
     /// What a paired client was given, by its digest.
     Access(Digest),
+    /// An identity in whose name a provider made a token, until that ends.
+    Provider { identity: i32, scopes: Scopes, expires_at: Instant },
     /// An identity that has proven itself on this connection, or by a proxy's word, by its id.
     Identity(i32),
 }

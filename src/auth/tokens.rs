@@ -145,7 +145,7 @@ impl fmt::Debug for Digest {
 }
 
 /// What a token may be used for; narrows the person's role, never widens it (AU-14). Kept as a bit set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Scopes(i32);
 
 impl Scopes {

@@ -1,4 +1,4 @@
-//! `timeledger user`: people, their roles, and their Windows accounts.
+//! `timeledger user`: people, their roles, and the accounts that they sign in with.
 
 use std::io::Read;
 
@@ -26,6 +26,7 @@ use crate::policy::Role;
   timeledger user role ann@example.com Product
   timeledger user windows-account ann@example.com 'CORP\\ann'
   timeledger user windows-password ann@example.com 'CORP\\ann' < password.txt
+  timeledger user provider-account ann@example.com 4f1c2a7e-0000-4000-8000-000000000001
 
 NAME is a unique name, in any letter case, or an id. Roles: None, Team (own time), Product (everybody's time and
 budgets), Budget (manages budgets), Administrator.")]
@@ -91,6 +92,21 @@ enum Action {
         #[command(flatten)]
         database: DatabaseArgs,
     },
+    /// Let somebody sign in with a subject of the OpenID provider
+    ProviderAccount {
+        /// Unique name or id
+        user: String,
+        /// The `sub` of the provider's tokens; of Entra ID the object id
+        subject: String,
+        /// Otherwise oidc.issuer
+        #[arg(long, value_name = "URL")]
+        issuer: Option<String>,
+        /// Take the subject from them instead
+        #[arg(long)]
+        remove: bool,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
     /// Keep the password of a Windows account here, from standard input
     WindowsPassword {
         /// Unique name or id
@@ -127,6 +143,11 @@ impl User {
                 let config = args.load(&database, None)?.config;
                 let account = windows_account(&config, &account)?;
                 if remove { take_account(&config, &user, &account) } else { give_account(&config, &user, &account) }
+            }
+            Action::ProviderAccount { user, subject, issuer, remove, database } => {
+                let config = args.load(&database, None)?.config;
+                let issuer = issuer.unwrap_or_else(|| config.oidc.issuer.clone());
+                provider_account(&config, &user, (&issuer, &subject), remove)
             }
             Action::WindowsPassword { user, account, database } => {
                 let config = args.load(&database, None)?.config;
@@ -167,6 +188,30 @@ fn take_account(config: &Config, user: &str, account: &Account) -> Result {
         return Err(Failure::new(Exit::Failed, "nothing was taken away", why, ""));
     }
     output::line(format!("{} may no longer sign in as {account}", person.unique_name))
+}
+
+fn provider_account(config: &Config, user: &str, (issuer, subject): (&str, &str), remove: bool) -> Result {
+    if issuer.is_empty() || subject.is_empty() {
+        let hint = "set oidc.issuer, or give --issuer";
+        return Err(Failure::new(Exit::Usage, "whose subject is it?", "no provider is configured", hint));
+    }
+    let mut conn = connect(config, ConnRole::Writer)?;
+    let person = people::find(&mut conn, user)?;
+    let now = Clock::system().now();
+    let done = conn.write::<_, IdentityError>(|tx| {
+        tx.hold(Hold::Exclusive)?;
+        if !remove {
+            return identities::link_oidc(tx, person.id, (issuer, subject), now).map(|_| true);
+        }
+        let is_theirs = identities::find_oidc(tx, issuer, subject)?.is_some_and(|known| known.user_id == person.id);
+        Ok(is_theirs && identities::unlink_oidc(tx, issuer, subject)?.is_some())
+    })?;
+    if !done {
+        let why = format!("{subject} is not a subject of {}", person.unique_name);
+        return Err(Failure::new(Exit::Failed, "nothing was taken away", why, ""));
+    }
+    let may = if remove { "may no longer" } else { "may" };
+    output::line(format!("{} {may} sign in as {subject} of {issuer}", person.unique_name))
 }
 
 fn keep_password(config: &Config, user: &str, account: &Account) -> Result {

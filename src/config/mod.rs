@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use load::{ConfigError, Loaded, Origin, Setting, Sources};
 pub use network::Network;
 pub use secret::Secret;
-pub use signin::{Auth, ChannelBinding, Mode, Ntlm, Provision, Verifier, networks};
+pub use signin::{Auth, ChannelBinding, Mode, Ntlm, Oidc, Provision, Verifier, networks};
 
 /// Everything that can be set. A field's name is its key; its comment is its documentation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,7 @@ pub struct Config {
     pub metrics: Metrics,
     pub auth: Auth,
     pub ntlm: Ntlm,
+    pub oidc: Oidc,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -146,6 +146,40 @@ pub enum ChannelBinding {
     Require,
 }
 
+/// Sign-in with an OpenID provider: Entra ID, or any other (AU-50 to AU-54).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Oidc {
+    /// The provider, as its discovery document names it, such as `https://login.microsoftonline.com/TENANT/v2.0`. Empty: none.
+    pub issuer: String,
+    /// Access tokens must be made for one of these: a client id, `api://…`, the address of this server.
+    pub audiences: Vec<String>,
+    /// Of Entra ID: tenants that are let in beside that of the issuer.
+    pub tenants: Vec<String>,
+    /// Signatures that count: `RS256`, `PS256`, `ES256`.
+    pub algorithms: Vec<String>,
+    /// Values of the claims `groups` and `roles`, each with its role: `GROUP=Administrator`. The highest wins, at each token.
+    pub roles: Vec<String>,
+    /// What becomes of somebody who is nobody yet: `deny`, `none_role`, `default_role`.
+    pub provision: Provision,
+    /// Where Power BI's organizational account is sent. Empty: as the provider says.
+    pub authorization_uri: String,
+}
+
+impl Default for Oidc {
+    fn default() -> Oidc {
+        Oidc {
+            issuer: String::new(),
+            audiences: Vec::new(),
+            tenants: Vec::new(),
+            algorithms: ["RS256", "PS256", "ES256"].map(str::to_owned).to_vec(),
+            roles: Vec::new(),
+            provision: Provision::DefaultRole,
+            authorization_uri: String::new(),
+        }
+    }
+}
+
 /// The networks of a list, as checked when the configuration was loaded.
 pub fn networks(texts: &[String]) -> Vec<Network> {
     texts.iter().filter_map(|text| text.parse().ok()).collect()

@@ -16,7 +16,7 @@ use super::concurrency::Concurrency;
 use super::fields::KnownFields;
 use super::floods::Floods;
 use super::problem::Problem;
-use super::signin::{self, Record, Windows};
+use super::signin::{self, Oidc, Record, Windows};
 use super::tracking::{self, Listeners};
 use super::{assets, health, jobs, middleware};
 use crate::auth::{self, Door};
@@ -50,6 +50,8 @@ pub struct App {
     /// Sign-in with Windows accounts, where it is set up.
     pub(super) windows: Option<Windows>,
     pub(super) record: Record,
+    /// The OpenID provider, where there is one.
+    pub(super) oidc: Option<Oidc>,
 }
 
 impl std::fmt::Debug for App {
@@ -63,6 +65,7 @@ impl App {
         Ok(App {
             windows: Windows::of(&config, &db)?,
             record: Record::default(),
+            oidc: Oidc::of(&config)?,
             limits: limits(&config.odata),
             concurrency: Concurrency::new(config.odata.max_concurrent),
             trusted: config.trusted_proxies(),

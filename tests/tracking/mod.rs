@@ -52,12 +52,12 @@ struct Running {
 }
 
 impl Running {
-    fn start(database: &Database, clock: Clock) -> Running {
+    fn start(database: &Database, clock: Clock, config: Config) -> Running {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let db = Db::open(Options::new(database.url.clone()));
-        let app = App::new(Config::default(), db, clock, Metrics::new().expect("figures")).expect("a configuration");
+        let app = App::new(config, db, clock, Metrics::new().expect("figures")).expect("a configuration");
         let thread = std::thread::spawn(move || {
             let ended = async move { drop(stopped.await) };
             actix_web::rt::System::new().block_on(serve_until(app, listener, ended)).expect("it serves");
@@ -83,8 +83,13 @@ impl Site {
 
     pub fn on(database: Database, servers: usize) -> Site {
         let start = Written::parse("2024-05-02T09:00:00").expect("a time").wall;
+        Site::configured(database, servers, &Config::default(), start)
+    }
+
+    /// With settings, at a time.
+    pub fn configured(database: Database, servers: usize, config: &Config, start: Instant) -> Site {
         let clock = Clock::held_at(start);
-        let servers = (0..servers).map(|_| Running::start(&database, clock.clone())).collect();
+        let servers = (0..servers).map(|_| Running::start(&database, clock.clone(), config.clone())).collect();
         Site { database, clock, servers }
     }
 

@@ -6,6 +6,7 @@
 
 mod body;
 mod handshake;
+mod oidc;
 mod origin;
 mod proxy;
 mod record;
@@ -24,6 +25,7 @@ use super::problem::Problem;
 use super::{App, public};
 use crate::auth::{self, Credential, Presented, Refusal};
 use body::Kept;
+pub use oidc::Oidc;
 pub use record::{Record, write_counts};
 pub use setup::{Windows, domains, vault};
 
@@ -37,6 +39,8 @@ enum Outcome {
     Untouched,
     /// With the last token of a handshake, where one is due.
     SignedIn(i32, Option<HeaderValue>),
+    /// By a token of the provider, which no browser sends by itself.
+    Bearer(Credential),
     /// 401 with this one line: the handshake goes on.
     Continue(HeaderValue),
     Refused(Problem),
@@ -71,6 +75,14 @@ pub(super) async fn sign_in<B: MessageBody + 'static>(
             }
             (response, is_list)
         }
+        Outcome::Bearer(credential) => {
+            request.extensions_mut().insert(SignedIn(credential));
+            let mut response = next.call(request).await?.map_into_left_body();
+            if response.status() == StatusCode::FORBIDDEN {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, oidc::INSUFFICIENT);
+            }
+            (response, true)
+        }
         Outcome::Continue(token) => {
             let response = HttpResponse::Unauthorized().insert_header((header::WWW_AUTHENTICATE, token)).finish();
             (request.into_response(response).map_into_right_body(), false)
@@ -94,6 +106,9 @@ pub(super) async fn sign_in<B: MessageBody + 'static>(
         None => response,
     };
     if is_list && response.status() == StatusCode::UNAUTHORIZED {
+        if let Some(oidc) = &app.oidc {
+            oidc.offer(&app, &mut response).await;
+        }
         offer(&app, &mut response);
     }
     Ok(response)
@@ -145,7 +160,7 @@ async fn outcome(app: &App, http: &HttpRequest) -> Outcome {
     if let Some(first) = http.headers().get(header::AUTHORIZATION) {
         // Tokens are the reader's; only `NTLM` and `Negotiate` begin like this.
         if !first.as_bytes().trim_ascii_start().first().is_some_and(|byte| byte.eq_ignore_ascii_case(&b'n')) {
-            return Outcome::Untouched;
+            return oidc::outcome(app, http).await.unwrap_or(Outcome::Untouched);
         }
         let all = http.headers().get_all(header::AUTHORIZATION).map(HeaderValue::as_bytes);
         return match auth::presented(all) {

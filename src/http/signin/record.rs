@@ -44,13 +44,13 @@ struct Fold {
 
 /// Microseconds in which equal rows fold.
 const MINUTE: i64 = 60_000_000;
-const HOUR: i64 = 60 * MINUTE;
+pub(super) const HOUR: i64 = 60 * MINUTE;
 /// Kinds of rows that are remembered at most; beyond, each is written.
 const REMEMBERED: usize = 10_000;
 
 impl Record {
     /// The row to write now, or nothing: its like was written a moment ago.
-    fn fold(&self, entry: &Entry, window: i64, now: Instant) -> Option<Entry> {
+    pub(super) fn fold(&self, entry: &Entry, window: i64, now: Instant) -> Option<Entry> {
         let Entry { event, outcome, credential, address, target, .. } = entry;
         let key = format!("{event}\n{outcome}\n{credential:?}\n{address:?}\n{target:?}");
         let mut folds = self.lock();
@@ -103,9 +103,14 @@ pub async fn write_counts(app: &App) {
     }
 }
 
-const SIGN_IN: &str = "sign-in";
+pub(super) const SIGN_IN: &str = "sign-in";
 
-fn entry(http: &HttpRequest, event: &'static str, outcome: impl Into<String>, target: Option<String>) -> Entry {
+pub(super) fn entry(
+    http: &HttpRequest,
+    event: &'static str,
+    outcome: impl Into<String>,
+    target: Option<String>,
+) -> Entry {
     Entry {
         event,
         outcome: outcome.into(),
@@ -125,6 +130,17 @@ pub(super) async fn refused(app: &App, http: &HttpRequest, failure: Failure) {
 
 pub(super) async fn refused_proxy(app: &App, http: &HttpRequest, reason: &str, named: Option<String>) {
     write(app, Entry { credential: Some("proxy"), ..entry(http, "refused", reason, named) }, None).await;
+}
+
+/// A token of the provider that is not good, or whose person is not let in.
+pub(super) async fn refused_token(
+    app: &App,
+    http: &HttpRequest,
+    event: &'static str,
+    reason: String,
+    named: Option<String>,
+) {
+    write(app, Entry { credential: Some("oidc"), ..entry(http, event, reason, named) }, None).await;
 }
 
 pub(super) async fn locked(app: &App, http: &HttpRequest, named: Option<String>) {
