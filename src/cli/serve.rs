@@ -61,8 +61,10 @@ pub fn serve(config: Config, url: DatabaseUrl, listener: TcpListener) -> Result 
     let metrics = Metrics::new().map_err(|error| failed_to_start(&error))?;
     let db = open_threads(&config, url);
     let address = listener.local_addr()?;
-    tracing::info!(address = %format_args!("http://{address}"), database = %db.url(), "listening");
+    let scheme = if config.tls.certificate.is_empty() { "http" } else { "https" };
+    let database = db.url().to_string();
     let app = App::new(config, db, Clock::system(), metrics)?;
+    tracing::info!(address = %format_args!("{scheme}://{address}"), %database, "listening");
     actix_web::rt::System::new().block_on(http::serve(app, listener)).map_err(|error| failed_to_start(&error))
 }
 

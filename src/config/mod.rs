@@ -32,6 +32,7 @@ pub struct Config {
     pub auth: Auth,
     pub ntlm: Ntlm,
     pub oidc: Oidc,
+    pub tls: Tls,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -194,6 +195,18 @@ impl Default for Rest {
             max_bulk_worklogs: 10_000,
         }
     }
+}
+
+/// TLS of this server itself. Without it, put a proxy before the server where the network is not yours.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate and those above it, in PEM. Empty: the server speaks HTTP.
+    pub certificate: String,
+    /// Its key, in PEM.
+    pub key: String,
+    /// Seconds for which browsers ask by https alone (`Strict-Transport-Security`). 0: they are not told so.
+    pub hsts_seconds: u64,
 }
 
 /// Jobs: imports.

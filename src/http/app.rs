@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
@@ -17,6 +18,7 @@ use super::fields::KnownFields;
 use super::floods::Floods;
 use super::problem::Problem;
 use super::signin::{self, Oidc, Record, Windows};
+use super::tls::{self, Tls};
 use super::tracking::{self, Listeners};
 use super::{assets, health, jobs, middleware};
 use crate::auth::{self, Door};
@@ -52,6 +54,8 @@ pub struct App {
     pub(super) record: Record,
     /// The OpenID provider, where there is one.
     pub(super) oidc: Option<Oidc>,
+    /// The certificate of this server, where it has one.
+    pub(super) tls: Option<Arc<Tls>>,
 }
 
 impl std::fmt::Debug for App {
@@ -66,6 +70,7 @@ impl App {
             windows: Windows::of(&config, &db)?,
             record: Record::default(),
             oidc: Oidc::of(&config)?,
+            tls: Tls::of(&config.tls)?,
             limits: limits(&config.odata),
             concurrency: Concurrency::new(config.odata.max_concurrent),
             trusted: config.trusted_proxies(),
@@ -218,15 +223,19 @@ pub async fn serve_until(
         // Else the last chunk waits for the client's delayed acknowledgement: 40 ms.
         .tcp_nodelay(true)
         .shutdown_timeout(server.shutdown_timeout)
-        .shutdown_signal(stop)
-        .listen(listener)?
-        .run();
+        .shutdown_signal(stop);
+    let running = match &app.tls {
+        Some(tls) => running.listen_rustls_0_23(listener, tls.server_config().map_err(io::Error::other)?)?,
+        None => running.listen(listener)?,
+    };
+    let running = running.run();
     let beside = [
         actix_web::rt::spawn(write_uses_at_times(app.clone())),
         actix_web::rt::spawn(write_counts_at_times(app.clone())),
         actix_web::rt::spawn(tracking::act_on_due_timers(app.clone())),
         actix_web::rt::spawn(tracking::tell_listeners(app.clone())),
         actix_web::rt::spawn(jobs::run(app.clone())),
+        actix_web::rt::spawn(tls::renew_at_times(app.clone())),
     ];
     let outcome = running.await;
     beside.iter().for_each(|task| task.abort());

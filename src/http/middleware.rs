@@ -112,6 +112,7 @@ pub(super) async fn edge<B: MessageBody + 'static>(
                 tag_encoded_bytes(response.headers_mut());
             }
             add_headers(response.headers_mut(), id);
+            ask_for_https(response.headers_mut(), &record.app);
             record.route = RoutePattern::of(response.request());
             record.status = response.status().as_u16();
             record.user = response.request().extensions().get::<UserId>().map(|user| user.0);
@@ -120,6 +121,16 @@ pub(super) async fn edge<B: MessageBody + 'static>(
         }
         Ok(Err(error)) => Err(record.failed(Problem::of_actix(&error), envelope)),
         Err(panic) => Err(record.failed(Problem::internal(format_args!("panic: {panic}")), envelope)),
+    }
+}
+
+/// RFC 6797, where TLS ends here.
+fn ask_for_https(headers: &mut HeaderMap, app: &App) {
+    let seconds = app.config.tls.hsts_seconds;
+    if let Some(value) =
+        HeaderValue::from_str(&format!("max-age={seconds}")).ok().filter(|_| seconds > 0 && app.tls.is_some())
+    {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
 }
 

@@ -18,6 +18,7 @@ mod public;
 mod reader;
 pub mod rest;
 pub mod signin;
+pub mod tls;
 mod token;
 mod tracking;
 pub mod v1;

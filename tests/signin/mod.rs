@@ -8,6 +8,7 @@ mod hostile;
 mod leaks;
 mod oidc;
 mod proxy;
+mod tls;
 mod wire;
 
 use std::io::Write;

@@ -142,7 +142,8 @@ fn au_53_who_signed_in_at_the_provider_is_let_in() {
         let robot = provider.forged(json!({"claims": {"sub": "robot", "client_id": "robot"}}));
         assert_eq!((reads(&site, 0, &robot).status, newest(&site).0.as_str()), (403, "denied"));
         // Its end.
-        let good = provider.forged(json!({"claims": {"sub": "bea"}}));
+        let now = site.clock.now().0 / 1_000_000;
+        let good = provider.forged(json!({"claims": {"sub": "bea", "iat": now, "exp": now + 3_600}}));
         assert_eq!(reads(&site, 0, &good).status, 200);
         site.pass(3_600 + 59);
         assert_eq!(reads(&site, 0, &good).status, 200);

@@ -61,6 +61,34 @@ impl Server {
         server
     }
 
+    /// A server that is ready when somebody says so, such as one that speaks TLS.
+    pub fn start_until(
+        database: Database,
+        environment: &[(&str, &str)],
+        is_ready: impl Fn(SocketAddr) -> bool,
+    ) -> Server {
+        let address = free_address();
+        let environment: Vec<(String, String)> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let keeper = keep(&database, address, &environment);
+        let server = Server { address, database, tokens: Mutex::default(), environment, keeper };
+        let until = Instant::now() + Duration::from_secs(60);
+        while !is_ready(address) {
+            assert!(Instant::now() < until, "no server after 60 s: {}", server.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+
+    /// Sends a signal, such as `HUP`, to the server itself.
+    pub fn signal(&self, name: &str) {
+        let keeper = self.keeper.id();
+        let children = std::fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).expect("its children");
+        let server = children.split_whitespace().next().expect("the server");
+        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {server}")]).status();
+        assert!(sent.expect("sh").success());
+    }
+
     /// Another server on the database of this one.
     pub fn beside(other: &Server) -> Server {
         Server::start(other.database.again())

@@ -1,10 +1,11 @@
 //! The TLS channel that a certificate makes (AU-25, RFC 5929 §4): for sites whose TLS ends in a proxy.
 //!
-//! In: a PEM file. Out: the hash that AV 10 carries. Of the certificate only the algorithm of its signature is read.
+//! In: a PEM file. Out: the hash that AV 10 carries, and the certificate's end. Of the certificate only these are read.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use der::{Decode, Reader, SliceReader, Tag, Tagged, asn1::AnyRef};
+use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
+use der::{Decode, Reader, SliceReader, Tag, Tagged};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::verify::channel;
@@ -14,12 +15,45 @@ use super::verify::channel;
 #[error("it begins with no certificate in PEM")]
 pub struct NoCertificate;
 
-/// The channel of the first certificate in a PEM text: that of the server itself.
-pub fn channel_of(pem: &str) -> Result<[u8; 16], NoCertificate> {
+/// The first certificate in a PEM text: that of the server itself.
+fn first(pem: &str) -> Result<Vec<u8>, NoCertificate> {
     let (_, after) = pem.split_once("-----BEGIN CERTIFICATE-----").ok_or(NoCertificate)?;
     let (text, _) = after.split_once("-----END CERTIFICATE-----").ok_or(NoCertificate)?;
     let text: String = text.split_ascii_whitespace().collect();
-    let certificate = STANDARD.decode(text).map_err(|_| NoCertificate)?;
+    STANDARD.decode(text).map_err(|_| NoCertificate)
+}
+
+/// The end of the first certificate in a PEM text, in seconds since 1970.
+pub fn expires_at(pem: &str) -> Result<u64, NoCertificate> {
+    let certificate = first(pem)?;
+    not_after(&certificate).ok_or(NoCertificate)
+}
+
+/// `SEQUENCE { SEQUENCE { [0] version, serial, algorithm, issuer, SEQUENCE { notBefore, notAfter }, … }, … }`, the version
+/// perhaps absent (RFC 5280 §4.1).
+fn not_after(certificate: &[u8]) -> Option<u64> {
+    let outer = AnyRef::from_der(certificate).ok()?;
+    let signed = AnyRef::decode(&mut SliceReader::new(outer.value()).ok()?).ok()?;
+    let mut members = SliceReader::new(signed.value()).ok()?;
+    let first = AnyRef::decode(&mut members).ok()?;
+    let before_validity = if first.tag() == Tag::Integer { 2 } else { 3 };
+    for _ in 0..before_validity {
+        AnyRef::decode(&mut members).ok()?;
+    }
+    let validity = AnyRef::decode(&mut members).ok()?;
+    let mut times = SliceReader::new(validity.value()).ok()?;
+    AnyRef::decode(&mut times).ok()?;
+    let end = AnyRef::decode(&mut times).ok()?;
+    let since_1970 = match end.tag() {
+        Tag::UtcTime => end.decode_as::<UtcTime>().ok()?.to_unix_duration(),
+        _ => end.decode_as::<GeneralizedTime>().ok()?.to_unix_duration(),
+    };
+    Some(since_1970.as_secs())
+}
+
+/// The channel of the first certificate in a PEM text.
+pub fn channel_of(pem: &str) -> Result<[u8; 16], NoCertificate> {
+    let certificate = first(pem)?;
     let algorithm = signature_algorithm(&certificate).ok_or(NoCertificate)?;
     Ok(match hash_of(&algorithm) {
         384 => channel(&Sha384::digest(&certificate)),

@@ -114,6 +114,7 @@ fn examine(loaded: &Loaded, found: &mut Findings) {
         },
     );
     network(config, found);
+    sign_in::tls(config, Clock::system().now(), found);
     sign_in::configuration(config, found);
     match jiff::tz::TimeZone::get("Europe/Berlin") {
         Ok(_) => found.ok("time zones", "the data of IANA is there"),
@@ -136,10 +137,10 @@ fn network(config: &Config, found: &mut Findings) {
         Ok(address) => {
             let behind_proxy =
                 !config.server.trusted_proxies.is_empty() || config.server.public_url.starts_with("https:");
-            if address.ip().is_loopback() || behind_proxy {
+            if address.ip().is_loopback() || behind_proxy || !config.tls.certificate.is_empty() {
                 found.ok("listener", address.to_string());
             } else {
-                let fix = "put a proxy with TLS before it and name it in server.trusted_proxies or server.public_url";
+                let fix = "set tls.certificate and tls.key, or put a proxy with TLS before it and name it in server.trusted_proxies";
                 found.warn("listener", format!("{address} takes plain http from other machines"), fix);
             }
         }

@@ -1,12 +1,39 @@
-//! What `doctor` looks at of signing in (AU-97): keys, the helper, proxies, kept hashes, the audit.
+//! What `doctor` looks at of signing in (AU-97): the certificate, keys, the helper, proxies, kept hashes, the audit.
 
-use crate::auth::ntlm::{Claim, Denial, Verifier, Winbind};
+use crate::auth::ntlm::{Claim, Denial, Verifier, Winbind, certificate};
 use crate::auth::{audit, identities};
 use crate::cli::doctor::Findings;
 use crate::cli::failure::{Exit, Failure};
 use crate::config::{self, Config, Mode};
 use crate::db::Conn;
 use crate::http::signin;
+use crate::http::tls::Tls;
+use crate::sql::Instant;
+
+/// The certificate of the server itself, and its end.
+pub(super) fn tls(config: &Config, now: Instant, found: &mut Findings) {
+    const DAY: i64 = 86_400;
+    if config.tls.certificate.is_empty() {
+        return;
+    }
+    if let Err(error) = Tls::of(&config.tls) {
+        return found.fail("tls", error.into());
+    }
+    let end = std::fs::read_to_string(&config.tls.certificate).ok().and_then(|pem| certificate::expires_at(&pem).ok());
+    let left = end.map(|end| i64::try_from(end).unwrap_or(i64::MAX) - now.0.div_euclid(1_000_000));
+    match left {
+        None => found.warn("tls", "the certificate does not say how long it is good", "look at it with openssl x509"),
+        Some(left) if left <= 0 => {
+            let (what, hint) = ("the TLS certificate has expired", "renew it; the server takes it without a restart");
+            found.fail("tls", Failure::new(Exit::Data, what, format!("{} days ago", -left / DAY), hint));
+        }
+        Some(left) if left < 14 * DAY => {
+            let fix = "renew it; the server takes it without a restart";
+            found.warn("tls", format!("the certificate ends in {} days", left / DAY), fix);
+        }
+        Some(left) => found.ok("tls", format!("the certificate is good for {} days", left / DAY)),
+    }
+}
 
 /// What the configuration alone tells, and the helper.
 pub(super) fn configuration(config: &Config, found: &mut Findings) {

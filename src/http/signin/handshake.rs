@@ -124,7 +124,7 @@ async fn verified(
         Err(denial) => return Err(failed(denial.to_string(), true)),
     };
     let Some(account) = account else { return Err(failed("the domain is none of ours".to_owned(), true)) };
-    let token = answer.finish(base, &windows.demands, app.clock.now());
+    let token = answer.finish(base, &windows.demanded(app.tls.as_deref(), app.clock.now()), app.clock.now());
     let token = token.map_err(|invalid| failed(invalid.to_string(), true))?;
     match record::admitted(app, http, windows, &account, Some(attempt), "ntlm").await? {
         record::Admission::As(identity) => Ok((identity, token)),

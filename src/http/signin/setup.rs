@@ -11,6 +11,8 @@ use crate::auth::vault::{Vault, VaultError};
 use crate::auth::windows::Domains;
 use crate::config::{self, ChannelBinding, Config, ConfigError, Mode, Network};
 use crate::db::Db;
+use crate::http::tls::Tls;
+use crate::sql::Instant;
 
 const SECOND: i64 = 1_000_000;
 
@@ -32,6 +34,7 @@ pub struct Windows {
     /// Microseconds for which a connection stays signed in.
     pub lifetime: i64,
     pub turns: Semaphore,
+    binds_channels: bool,
     pinned: Vec<Network>,
     proxies: Vec<Network>,
 }
@@ -72,10 +75,20 @@ impl Windows {
             provision: auth.provision,
             lifetime: whole(ntlm.identity_minutes).saturating_mul(60 * SECOND),
             turns: Semaphore::new(AT_ONCE),
+            binds_channels: ntlm.channel_binding != ChannelBinding::Off,
             pinned: config::networks(&ntlm.pinned_proxies),
             proxies: config::networks(&auth.proxy_addresses),
             domains,
         }))
+    }
+
+    /// What is demanded at this moment: the channels of this server's own certificates count, too.
+    pub(super) fn demanded(&self, tls: Option<&Tls>, now: Instant) -> Demands {
+        let mut demands = self.demands.clone();
+        if let Some(tls) = tls.filter(|_| self.binds_channels) {
+            demands.channels.extend(tls.channels(now));
+        }
+        demands
     }
 
     /// Whether a proxy keeps one upstream connection for each client.
@@ -145,8 +158,8 @@ fn demands(config: &Config) -> Result<Demands, ConfigError> {
         }
     }
     let require_channel = ntlm.channel_binding == ChannelBinding::Require;
-    if require_channel && channels.is_empty() {
-        let why = "`require` needs the certificate of the TLS proxy in ntlm.extra_certificates";
+    if require_channel && channels.is_empty() && config.tls.certificate.is_empty() {
+        let why = "`require` needs tls.certificate, or the certificate of the TLS proxy in ntlm.extra_certificates";
         return Err(ConfigError::value("ntlm.channel_binding", why));
     }
     Ok(Demands {
