@@ -113,8 +113,11 @@ fn stamp(certificate: &PathBuf, key: &PathBuf) -> Stamp {
     [certificate, key].map(|file| file.metadata().and_then(|file| file.modified()).ok())
 }
 
+/// The setting at fault, and why.
+type Fault = (&'static str, String);
+
 /// The chain and its key, if they belong together; and the channel of its first certificate.
-fn load(certificate: &PathBuf, key: &PathBuf) -> Result<(Arc<CertifiedKey>, [u8; 16]), (&'static str, String)> {
+fn load(certificate: &PathBuf, key: &PathBuf) -> Result<(Arc<CertifiedKey>, [u8; 16]), Fault> {
     let of_certificate = |why: String| ("tls.certificate", format!("{}: {why}", certificate.display()));
     let of_key = |why: String| ("tls.key", format!("{}: {why}", key.display()));
     let pem = std::fs::read_to_string(certificate).map_err(|error| of_certificate(error.to_string()))?;
