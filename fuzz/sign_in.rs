@@ -1,13 +1,15 @@
-//! What a stranger may send to sign in with a Windows account: `Authorization`, messages of NTLM, tokens of SPNEGO.
+//! What a stranger may send to sign in: `Authorization`, messages of NTLM, tokens of SPNEGO and of a provider.
 //!
 //! Inputs are base64, as they arrive; what is none is taken as bytes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::jwk::Jwk;
 use timeledger::auth::ntlm::spnego::{LONGEST, Token};
 use timeledger::auth::ntlm::verify::session_base_key;
 use timeledger::auth::ntlm::wire::{Authenticate, Negotiate};
 use timeledger::auth::ntlm::{Connection, Demands, HalfOpen, Key, Names, Scheme, Setting, Step};
+use timeledger::auth::oidc::{Rules, algorithms, claims};
 use timeledger::auth::windows::Domains;
 use timeledger::auth::{self, Presented};
 use timeledger::sql::Instant;
@@ -16,6 +18,7 @@ use super::targets::{Outcome, Target};
 
 pub static AUTHORIZATION: Target =
     Target { name: "authorization", check: authorization, seeds: HEADERS, part: |_| None };
+pub static JWT: Target = Target { name: "jwt", check: jwt, seeds: JWTS, part: |_| None };
 pub static NTLM: Target = Target { name: "ntlm", check: ntlm, seeds: MESSAGES, part: |_| None };
 pub static SPNEGO: Target = Target { name: "spnego", check: spnego, seeds: TOKENS, part: |_| None };
 
@@ -43,6 +46,19 @@ const HEADERS: &[&str] = &[
     "Bearer",
 ];
 
+/// RFC 7515 A.3, A.2 and A.5, and a header that says too much.
+const JWTS: &[&str] = &[
+    "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+     DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+    "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+     cC4hiUPoj9Eetdgtv3hF80EGrhuB",
+    "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UiLCJhdWQiOiJqb2UiLCJleHAiOjEzMDA4MTkzODAsInN1YiI6ImpvZSJ9.",
+    "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsiLCJqa3UiOiJodHRwOi8vYSIsImNyaXQiOlsiZXhwIl19.e30.AAAA",
+];
+/// The key of A.3, whose private part is in the RFC and not here.
+const JWK: &str = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
+
 /// 2025-01-01, as in the message above.
 const NOW: Instant = Instant(1_735_689_600_000_000);
 
@@ -57,6 +73,24 @@ fn authorization(input: &[u8]) -> Outcome {
         }
         Ok(_) => Ok(true),
         Err(_) => Ok(false),
+    }
+}
+
+/// Nobody but the holder of the key makes a token that is good, whatever its header says.
+fn jwt(input: &[u8]) -> Outcome {
+    let Ok(text) = std::str::from_utf8(input) else { return Ok(false) };
+    let Ok(header) = claims::header(text) else { return Ok(false) };
+    let key: Jwk = serde_json::from_str(JWK).map_err(|error| error.to_string())?;
+    let rules = Rules {
+        issuer: "joe".to_owned(),
+        audiences: vec!["joe".to_owned()],
+        algorithms: algorithms(&["RS256", "PS256", "ES256"].map(str::to_owned))?,
+        ..Rules::default()
+    };
+    let then = Instant(1_300_819_000_000_000);
+    match claims::read(text, &header, &key, &rules, then) {
+        Ok(claims) => Err(format!("a forged token is good: {claims:?}")),
+        Err(_) => Ok(true),
     }
 }
 

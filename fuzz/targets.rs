@@ -58,6 +58,7 @@ pub static TARGETS: &[&Target] = &[
     &files::DURATIONS,
     &files::DATES,
     &sign_in::AUTHORIZATION,
+    &sign_in::JWT,
     &sign_in::NTLM,
     &sign_in::SPNEGO,
 ];

@@ -115,13 +115,22 @@ pub fn open(tx: &mut Tx<'_>, user_id: i32, address: &str, now: Instant) -> Resul
     Ok(pair)
 }
 
+/// Whether a text is a refresh token of a living grant, used or not.
+pub fn is_living(conn: &mut impl AsConn, presented: &str, now: Instant) -> Result<bool, DbError> {
+    match recognised(presented) {
+        Some(digest) => Ok(living(conn, &digest, now)?.is_some()),
+        None => Ok(false),
+    }
+}
+
+fn recognised(presented: &str) -> Option<Digest> {
+    Digest::recognise(presented).filter(|_| Kind::of(presented) == Some(Kind::Refresh))
+}
+
 /// Exchanges a refresh token for a pair. A reuse is kept, so that the transaction must be committed whatever comes of it.
 pub fn refresh(tx: &mut Tx<'_>, presented: &str, address: &str, now: Instant) -> Result<Refreshed, DbError> {
     tx.must_hold(Hold::Shared)?;
-    let digest = match Digest::recognise(presented) {
-        Some(digest) if Kind::of(presented) == Some(Kind::Refresh) => digest,
-        _ => return Ok(Refreshed::Unknown),
-    };
+    let Some(digest) = recognised(presented) else { return Ok(Refreshed::Unknown) };
     let Some(grant) = living(tx, &digest, now)? else { return Ok(Refreshed::Unknown) };
     // One exchange of a grant at a time; what was read before the turn came is read again.
     tx.hold_row(grant.guid)?;

@@ -24,6 +24,10 @@ pub struct Auth {
     pub proxy_addresses: Vec<String>,
     /// That header.
     pub proxy_header: String,
+    /// A header in which such a proxy also sends `auth.proxy_secret`, so that nobody else on its machine is believed. Empty: none.
+    pub proxy_secret_header: String,
+    /// What stands in it, at least 16 characters.
+    pub proxy_secret: Secret,
     /// Sign-ins of one account that may fail from one address in the window; then both together wait 30 s, doubling to 15 min.
     pub pair_failures: u32,
     /// Sign-ins that may fail from one address in the window.
@@ -45,6 +49,8 @@ impl Default for Auth {
             provision: Provision::DefaultRole,
             proxy_addresses: Vec::new(),
             proxy_header: "X-Remote-User".to_owned(),
+            proxy_secret_header: String::new(),
+            proxy_secret: Secret::default(),
             pair_failures: 5,
             address_failures: 100,
             account_failures: 50,
@@ -195,6 +201,15 @@ pub(super) fn check(auth: &Auth, ntlm: &Ntlm) -> Result<(), (&'static str, Strin
     }
     if actix_web::http::header::HeaderName::try_from(&auth.proxy_header).is_err() {
         return Err(("auth.proxy_header", format!("`{}` is no name of a header", auth.proxy_header)));
+    }
+    if !auth.proxy_secret_header.is_empty() {
+        if actix_web::http::header::HeaderName::try_from(&auth.proxy_secret_header).is_err() {
+            let why = format!("`{}` is no name of a header", auth.proxy_secret_header);
+            return Err(("auth.proxy_secret_header", why));
+        }
+        if auth.proxy_secret.expose().len() < 16 {
+            return Err(("auth.proxy_secret", "it needs at least 16 characters".to_owned()));
+        }
     }
     let least_one = [
         ("auth.pair_failures", u64::from(auth.pair_failures)),

@@ -14,7 +14,7 @@ use super::public::client_address;
 use super::{App, Problem};
 use crate::auth::grants::{self, ACCESS_SECONDS, CLIENT, Pair, Refreshed};
 use crate::db::{DbError, Hold};
-use crate::domain::pairing::{self, Redeemed};
+use crate::domain::pairing::{self, Redeemed, Status};
 use crate::sql::Instant;
 
 /// Bytes of a form.
@@ -28,6 +28,8 @@ pub fn configure(config: &mut ServiceConfig) {
 struct Refused(&'static str, &'static str);
 
 const DEAD: Refused = Refused("invalid_grant", "The code or token is wrong, was used, or has expired. Pair again.");
+
+const EARLY: Refused = Refused("invalid_grant", "The PIN has not been typed yet.");
 
 async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<HttpResponse, Problem> {
     RoutePattern::set(&http, "/token");
@@ -101,11 +103,18 @@ async fn form(http: &HttpRequest, payload: Payload) -> Result<Result<HashMap<Str
 }
 
 async fn redeemed(app: &Data<App>, secret: String, now: Instant) -> Result<Result<Pair, Refused>, DbError> {
+    // Who guesses takes no writer's turn.
+    let asked = secret.clone();
+    match app.db.read(move |conn| pairing::status(conn, asked.trim(), now)).await? {
+        Status::Validated => {}
+        Status::Validating => return Ok(Err(EARLY)),
+        Status::WrongOrExpired => return Ok(Err(DEAD)),
+    }
     let redeemed = app.db.write(move |tx| {
         tx.hold(Hold::Shared)?;
         Ok::<_, DbError>(match pairing::redeem(tx, secret.trim(), now)? {
             Redeemed::By(user_id, address) => Ok(grants::open(tx, user_id, &address, now)?),
-            Redeemed::NotYet => Err(Refused("invalid_grant", "The PIN has not been typed yet.")),
+            Redeemed::NotYet => Err(EARLY),
             Redeemed::Dead => Err(DEAD),
         })
     });
@@ -118,6 +127,10 @@ async fn refreshed(
     token: String,
     now: Instant,
 ) -> Result<Result<Pair, Refused>, DbError> {
+    let asked = token.clone();
+    if !app.db.read(move |conn| grants::is_living(conn, asked.trim(), now)).await? {
+        return Ok(Err(DEAD));
+    }
     let address = client_address(http).map(|address| address.to_string()).unwrap_or_default();
     let refreshed = app.db.write(move |tx| {
         tx.hold(Hold::Shared)?;

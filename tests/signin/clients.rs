@@ -136,3 +136,38 @@ fn two_hundred_connections_at_once_never_mix_identities() {
         }
     });
 }
+
+/// `examples/clients`, as whoever copies them runs them: each tells the same sums, and enters a minute.
+#[test]
+fn the_examples_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("examples/clients");
+    let python = std::env::var("TIMELEDGER_TEST_PYTHON").expect("TIMELEDGER_TEST_PYTHON, which tests/run sets");
+    for_each_backend(|backend| {
+        let server = site(backend, &[]);
+        let token = server.token("ada@example.com");
+        let with_token = [("TIMELEDGER_TOKEN", token.as_str())];
+        let with_account = [("TIMELEDGER_WINDOWS_USER", "CORP\\ada"), ("TIMELEDGER_WINDOWS_PASSWORD", ADA.2)];
+        let examples = [
+            ("sh", "curl.sh", &with_token[..]),
+            ("sh", "curl.sh", &with_account),
+            ("node", "node_token.mjs", &with_token),
+            ("node", "node_ntlm.cjs", &with_account),
+            (&python, "python_token.py", &with_token),
+            (&python, "python_ntlm.py", &with_account),
+        ];
+        for (entered, (program, file, environment)) in examples.into_iter().enumerate() {
+            let mut client = Command::new(program);
+            client.arg(folder.join(file)).envs(environment.iter().copied());
+            client.env("TIMELEDGER_URL", url(&server, "")).env("PYTHONDONTWRITEBYTECODE", "1");
+            client.env("NODE_PATH", root.join(".cache/clients/node_modules"));
+            let output = client.output().expect("it starts");
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert!(output.status.success() && said.trim_end().ends_with("entered"), "{file}: {said}");
+            let sums: Vec<&str> =
+                said.lines().filter(|line| line.contains("Ada Admin,") || line.contains("Bo Budget,")).collect();
+            let ada = format!("Ada Admin,{}", 300 + 60 * entered);
+            assert_eq!(sums, [ada.as_str(), "Bo Budget,2700"], "{file}: {said}");
+        }
+    });
+}

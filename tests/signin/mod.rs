@@ -6,6 +6,7 @@ mod domain;
 mod handshake;
 mod hostile;
 mod leaks;
+mod matrix;
 mod oidc;
 mod proxy;
 mod tls;

@@ -17,14 +17,14 @@ use crate::support::http::{Reply, Request};
 use crate::tracking::Site;
 
 /// The provider's program.
-struct Provider {
+pub struct Provider {
     child: Child,
-    issuer: String,
+    pub issuer: String,
     control: SocketAddr,
 }
 
 impl Provider {
-    fn start(port: u16) -> Provider {
+    pub fn start(port: u16) -> Provider {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut node = Command::new("node");
         node.arg(root.join("tests/clients/provider.cjs")).arg(port.to_string());
@@ -52,7 +52,7 @@ impl Provider {
         answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 
-    fn forged(&self, what: Value) -> String {
+    pub fn forged(&self, what: Value) -> String {
         self.ask("/sign", &what)["token"].as_str().expect("a token").to_owned()
     }
 
@@ -68,7 +68,7 @@ impl Drop for Provider {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
 }
 

@@ -43,6 +43,33 @@ fn au_42_the_header_counts_from_listed_addresses_alone() {
     });
 }
 
+/// Another program on the proxy's machine does not know its secret.
+#[test]
+fn au_42_a_secret_tells_the_proxy_from_its_neighbours() {
+    for_each_backend(|backend| {
+        let secret = "a secret of sixteen or more";
+        let settings = [
+            ("TIMELEDGER_AUTH__PROXY_ADDRESSES", "127.0.0.1"),
+            ("TIMELEDGER_AUTH__PROXY_SECRET_HEADER", "X-Proxy-Secret"),
+            ("TIMELEDGER_AUTH__PROXY_SECRET", secret),
+        ];
+        let server = site(backend, &settings);
+        let who = ("X-Remote-User", "CORP\\ada");
+        let get = |headers: &[(&str, &str)]| Wire::open(server.address).get(ME, headers);
+        assert_eq!(get(&[who, ("x-proxy-secret", secret)]).status, 200);
+        for headers in [
+            vec![who],
+            vec![who, ("X-Proxy-Secret", "a secret of sixteen or morf")],
+            vec![who, ("X-Proxy-Secret", "")],
+            vec![who, ("X-Proxy-Secret", secret), ("X-Proxy-Secret", secret)],
+        ] {
+            assert!(get(&headers).is_list(), "{headers:?}");
+        }
+        assert_eq!(audited(&server, 1)[0].1, "the proxy's secret is missing or wrong");
+        assert!(!server.log().contains(secret));
+    });
+}
+
 /// AU-7: what becomes of an account that nobody is yet.
 #[test]
 fn au_7_new_accounts_become_what_is_configured() {

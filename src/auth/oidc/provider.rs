@@ -1,16 +1,15 @@
 //! The provider's keys (AU-52; OpenID Connect Discovery 1.0): fetched when they are first needed, kept, and fetched anew
 //! where a token names one that is unknown, at most once a minute.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::Jwk;
 use reqwest::{Client, Response, Url, header, redirect};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::claims::{self, Claims, Rejected, Rules};
-use super::crypto;
 use crate::sql::Instant;
 
 /// Bytes of a document.
@@ -30,11 +29,12 @@ const PAUSE: i64 = 60 * SECOND;
 pub struct Provider {
     pub rules: Rules,
     client: Client,
-    /// Held while it is fetched: who waits finds what the first one got.
-    known: Mutex<Known>,
+    known: RwLock<Known>,
+    /// Held while keys are fetched. Who needs none of them does not wait; who waits finds what the first one got.
+    fetching: Mutex<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Known {
     keys: Arc<Vec<Jwk>>,
     authorization: Option<String>,
@@ -42,6 +42,25 @@ struct Known {
     fresh_for: i64,
     tried_at: Option<Instant>,
     failure: Option<String>,
+}
+
+impl Known {
+    fn age(&self, now: Instant) -> i64 {
+        self.fetched_at.map_or(i64::MAX, |at| now.0 - at.0)
+    }
+
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.age(now) < self.fresh_for
+    }
+
+    /// Whether they may still be used, for want of newer ones.
+    fn serves(&self, now: Instant) -> bool {
+        self.age(now) < OLD
+    }
+
+    fn has_rested(&self, now: Instant) -> bool {
+        self.tried_at.is_none_or(|at| now.0 - at.0 >= PAUSE)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,7 +73,6 @@ struct Discovery {
 impl Provider {
     /// Nothing is fetched yet.
     pub fn new(rules: Rules) -> Result<Provider, String> {
-        crypto::install();
         safe(&rules.issuer)?;
         let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -68,7 +86,7 @@ impl Provider {
             .user_agent(concat!("timeledger/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Provider { rules, client, known: Mutex::default() })
+        Ok(Provider { rules, client, known: RwLock::default(), fetching: Mutex::default() })
     }
 
     /// Who a token speaks for.
@@ -86,40 +104,39 @@ impl Provider {
     /// Where people sign in, as far as it is known.
     pub async fn authorization(&self, now: Instant) -> Option<String> {
         let _ = self.keys(now, |_| true).await;
-        self.known.lock().await.authorization.clone()
+        self.known().authorization
+    }
+
+    fn known(&self) -> Known {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Keys that will do, or the newest that there are.
     async fn keys(&self, now: Instant, will_do: impl Fn(&[Jwk]) -> bool) -> Result<Arc<Vec<Jwk>>, Rejected> {
-        let mut known = self.known.lock().await;
-        let age = known.fetched_at.map_or(i64::MAX, |at| now.0 - at.0);
-        let has_rested = known.tried_at.is_none_or(|at| now.0 - at.0 >= PAUSE);
-        if (age >= known.fresh_for || !will_do(&known.keys)) && has_rested {
-            known.tried_at = Some(now);
+        let known = self.known();
+        let does = known.serves(now) && will_do(&known.keys);
+        if does && known.is_fresh(now) {
+            return Ok(known.keys);
+        }
+        // Old keys that do are renewed by whoever comes first, beside the others.
+        let turn = if does { self.fetching.try_lock().ok() } else { Some(self.fetching.lock().await) };
+        let mut known = self.known();
+        let is_due = !(known.is_fresh(now) && will_do(&known.keys)) && known.has_rested(now);
+        if turn.is_some() && is_due {
             match self.fetch().await {
-                Ok((keys, authorization, fresh_for)) => {
-                    *known = Known {
-                        keys: Arc::new(keys),
-                        authorization,
-                        fetched_at: Some(now),
-                        fresh_for,
-                        tried_at: Some(now),
-                        failure: None,
-                    };
-                }
+                Ok(fetched) => known = Known { fetched_at: Some(now), ..fetched },
                 Err(why) => {
                     tracing::warn!(cause = %why, issuer = %self.rules.issuer, "the provider's keys cannot be had");
                     known.failure = Some(why);
                 }
             }
+            known.tried_at = Some(now);
+            *self.known.write().unwrap_or_else(PoisonError::into_inner) = known.clone();
         }
-        match known.fetched_at {
-            Some(at) if now.0 - at.0 < OLD => Ok(Arc::clone(&known.keys)),
-            _ => Err(Rejected::Provider(known.failure.clone().unwrap_or_default())),
-        }
+        if known.serves(now) { Ok(known.keys) } else { Err(Rejected::Provider(known.failure.unwrap_or_default())) }
     }
 
-    async fn fetch(&self) -> Result<(Vec<Jwk>, Option<String>, i64), String> {
+    async fn fetch(&self) -> Result<Known, String> {
         let address = format!("{}/.well-known/openid-configuration", self.rules.issuer.trim_end_matches('/'));
         let discovery: Discovery = serde_json::from_slice(&self.get(&address).await?.0).map_err(told)?;
         if discovery.issuer != self.rules.issuer {
@@ -130,8 +147,12 @@ impl Provider {
         // A key of a kind that is not known here is no reason to go without the others.
         let keys = keys["keys"].as_array().into_iter().flatten();
         let keys = keys.filter_map(|key| serde_json::from_value::<Jwk>(key.clone()).ok());
-        let set = JwkSet { keys: keys.collect() };
-        Ok((set.keys, discovery.authorization_endpoint, fresh_for))
+        Ok(Known {
+            keys: Arc::new(keys.collect()),
+            authorization: discovery.authorization_endpoint,
+            fresh_for,
+            ..Known::default()
+        })
     }
 
     async fn get(&self, address: &str) -> Result<(Vec<u8>, i64), String> {

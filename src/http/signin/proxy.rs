@@ -3,6 +3,7 @@
 //! It counts from listed addresses alone, and once. From all others it is as if it had not been sent, and the audit hears of it.
 
 use actix_web::HttpRequest;
+use subtle::ConstantTimeEq;
 
 use super::record::{self, Admission};
 use super::{Outcome, Problem};
@@ -24,6 +25,10 @@ pub(super) async fn outcome(app: &App, http: &HttpRequest) -> Option<Outcome> {
         }
         return None;
     }
+    if !knows_the_secret(app, http) {
+        record::refused_proxy(app, http, "the proxy's secret is missing or wrong", None).await;
+        return None;
+    }
     let account = text.filter(|_| !several).and_then(|text| windows.domains.parse(text));
     let Some(account) = account else {
         let reason = if several { "two names" } else { "no account of ours" };
@@ -36,4 +41,15 @@ pub(super) async fn outcome(app: &App, http: &HttpRequest) -> Option<Outcome> {
         Ok(Admission::Nobody) => Outcome::Refused(Refusal::Denied.into()),
         Err(error) => Outcome::Refused(Problem::from(error)),
     })
+}
+
+/// Whether the proxy's secret came with the request, once, where one is set.
+fn knows_the_secret(app: &App, http: &HttpRequest) -> bool {
+    let auth = &app.config.auth;
+    if auth.proxy_secret_header.is_empty() {
+        return true;
+    }
+    let mut values = http.headers().get_all(auth.proxy_secret_header.as_str());
+    let sent = values.next().filter(|_| values.next().is_none());
+    sent.is_some_and(|sent| sent.as_bytes().ct_eq(auth.proxy_secret.expose().as_bytes()).into())
 }
