@@ -36,6 +36,13 @@ pub struct Entry {
     pub details: Map<String, Value>,
 }
 
+impl Entry {
+    /// Something that a person did.
+    pub fn done(event: &'static str, user_id: i32, target: Option<String>) -> Entry {
+        Entry { event, outcome: "ok".to_owned(), user_id: Some(user_id), target, ..Entry::default() }
+    }
+}
+
 /// A row.
 #[derive(Clone, Debug, Queryable)]
 pub struct Row {

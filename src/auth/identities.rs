@@ -1,10 +1,12 @@
 //! Ways to be a person (AU-6, AU-7): which account of a Windows domain is whom, and the hash of its password where the site
 //! keeps one (AU-43).
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 
 use super::ntlm::Key;
-use super::vault::{Place, Vault, VaultError};
+use super::vault::{self, Place, Vault, VaultError};
 use super::windows::Account;
 use crate::db::tables::{identities, name_key, users, windows_passwords};
 use crate::db::{AsConn, DbError, Failure, Tx};
@@ -211,6 +213,30 @@ fn raise(tx: &mut Tx<'_>, identity: i32) -> Result<(), DbError> {
 pub fn all_hashes(conn: &mut impl AsConn) -> Result<Vec<(i32, Vec<u8>)>, DbError> {
     let columns = (windows_passwords::identity_id, windows_passwords::sealed);
     Ok(on!(conn, c => windows_passwords::table.select(columns).load(c))?)
+}
+
+/// How many hashes each key seals; none: no key can be told.
+pub fn keys_in_use(conn: &mut impl AsConn) -> Result<BTreeMap<Option<u32>, usize>, DbError> {
+    let mut keys = BTreeMap::new();
+    for (_, sealed) in all_hashes(conn)? {
+        *keys.entry(vault::key_of(&sealed)).or_default() += 1;
+    }
+    Ok(keys)
+}
+
+/// Seals up to so many hashes under the first key that are sealed under another; how many. Again, until it is none.
+pub fn reseal(tx: &mut Tx<'_>, vault: &Vault, most: usize) -> Result<usize, IdentityError> {
+    let first = vault.first();
+    let old = all_hashes(tx)?.into_iter().filter(|(_, sealed)| vault::key_of(sealed) != first);
+    let mut done = 0;
+    for (identity, sealed) in old.take(most) {
+        let secret = vault.open(&sealed, place(identity))?;
+        let sealed = vault.seal(&secret, place(identity))?;
+        let row = windows_passwords::table.find(identity);
+        on!(tx, c => diesel::update(row).set(windows_passwords::sealed.eq(&sealed)).execute(c))?;
+        done += 1;
+    }
+    Ok(done)
 }
 
 /// What becomes of an account that nobody is yet (AU-7).

@@ -87,6 +87,11 @@ impl Vault {
         Ok(blob)
     }
 
+    /// The key that seals.
+    pub fn first(&self) -> Option<u32> {
+        self.keys.first().map(|(id, _)| *id)
+    }
+
     pub fn open(&self, blob: &[u8], place: Place) -> Result<Vec<u8>, VaultError> {
         let (head, sealed) = blob.split_at_checked(HEAD).ok_or(VaultError::Forged)?;
         let [VERSION, a, b, c, d, nonce @ ..] = head else { return Err(VaultError::Forged) };
@@ -96,6 +101,14 @@ impl Vault {
         let aad = place.bytes();
         let payload = Payload { msg: sealed, aad: &aad };
         cipher(key).decrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::Forged)
+    }
+}
+
+/// The key that a blob was sealed under.
+pub fn key_of(blob: &[u8]) -> Option<u32> {
+    match blob {
+        [VERSION, a, b, c, d, ..] => Some(u32::from_be_bytes([*a, *b, *c, *d])),
+        _ => None,
     }
 }
 

@@ -11,6 +11,7 @@ mod explain;
 pub mod failure;
 mod import;
 mod job;
+mod key;
 mod load;
 mod man;
 mod migrate;
@@ -54,6 +55,7 @@ enum Command {
     User(user::User),
     Token(token::Token),
     Audit(audit::Audit),
+    Key(key::Key),
     Migrate(migrate::Migrate),
     Config(config::Config),
     Completions(completions::Completions),
@@ -65,7 +67,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["demo", "serve", "doctor"]),
     ("Data", &["query", "import", "job", "seed", "load"]),
     ("People", &["user", "token", "audit"]),
-    ("Set-up", &["migrate", "config", "completions", "man"]),
+    ("Set-up", &["migrate", "config", "key", "completions", "man"]),
 ];
 
 const EXAMPLES: &str = "\
@@ -134,6 +136,7 @@ impl Cli {
             Command::User(user) => user.run(config),
             Command::Token(token) => token.run(config),
             Command::Audit(audit) => audit.run(config),
+            Command::Key(key) => key.run(config),
             Command::Migrate(migrate) => migrate.run(config),
             Command::Config(command) => command.run(config),
             Command::Completions(completions) => completions.run(),

@@ -169,14 +169,7 @@ fn of_change(by: &Author<'_>, event: &'static str, change: &Change) -> Entry {
     let state = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str(text).ok());
     let states = [("before", state(&change.before)), ("after", state(&change.after))];
     let details = states.into_iter().filter_map(|(name, state)| Some((name.to_owned(), state?))).collect();
-    Entry {
-        event,
-        outcome: "ok".to_owned(),
-        user_id: Some(by.caller.user_id),
-        target: Some(change.subject_id.to_string()),
-        details,
-        ..Entry::default()
-    }
+    Entry { details, ..Entry::done(event, by.caller.user_id, Some(change.subject_id.to_string())) }
 }
 
 /// An entry as it was written.

@@ -137,6 +137,15 @@ fn logs_move_are_deleted_and_change_budgets_together() {
             .collect();
         assert_eq!(days, ["2024-04-29T09:00:00Z"]);
 
+        // Where the week was submitted since, the move stays: it would take time out of it.
+        let week = json!({"weekStart": "2024-04-29"});
+        assert_eq!(ask(&server, TIM, "POST", "/api/rest/timeApproval/week", &week).status, 200);
+        let undo = format!("/api/v1/operations/{}/undo", moved["operationId"].as_str().expect("an operation"));
+        let kept = ask(&server, TIM, "POST", &undo, &Value::Null);
+        assert_eq!((kept.status, error_code(&kept).as_str()), (422, "ApprovalStateFailed"), "{}", kept.lossy());
+        let revoke = "/api/rest/timeApproval/week?weekStart=2024-04-29";
+        assert_eq!(ask(&server, TIM, "DELETE", revoke, &Value::Null).status, 200);
+
         let budget = with(of_tim("DateSK lt 20240511"), "changes", json!({"budgetId": OPEN}));
         let refused = bulk(&server, TIM, &budget);
         assert_eq!((refused.status, error_code(&refused).as_str()), (403, "AccessDenied"), "{}", refused.lossy());

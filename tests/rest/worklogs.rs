@@ -99,6 +99,12 @@ fn a_report_after_a_write_shows_it() {
         seen("a DELETE", 1_698, 518);
         write("POST", &format!("/api/v1/worklogs/{}/restore", id(0)), Value::Null);
         seen("a restore", 1_799, 519);
+        let filter = "WorkItemId eq 5 and Date eq 2024-05-02 and PeriodLength eq 101";
+        let bulk = write("POST", "/api/v1/worklogs/bulk", json!({"filter": filter, "delete": true}));
+        seen("a bulk edit", 1_698, 518);
+        let operation = bulk["operationId"].as_str().expect("an operation");
+        write("POST", &format!("/api/v1/operations/{operation}/undo"), Value::Null);
+        seen("an undo", 1_799, 519);
         write("POST", "/api/tracking/client/startTracking", json!({"tfsId": 5}));
         write("POST", "/api/tracking/client/stopTracking", Value::Null);
         for server in [&one, &other] {

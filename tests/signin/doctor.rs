@@ -90,3 +90,34 @@ fn au_64_a_key_file_is_its_owners_alone() {
         assert_eq!(Wire::open(server.address).sign_in(METADATA, "NTLM", now).status, 200);
     });
 }
+
+/// AU-64: a new key takes the place of an old one, while people go on signing in.
+#[test]
+fn au_64_keys_turn() {
+    const NEW: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+    for_each_backend(|backend| {
+        let server = site(backend, &[]);
+        let database = server.database.text.as_str();
+        let run = |keys: &str, action: &str| {
+            let settings = [LOCAL[1], LOCAL[2], ("TIMELEDGER_KEY", keys)];
+            let output = command(&settings, &["key", action, "--json", "--database", database], "");
+            (output.status.success(), String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<String>())
+        };
+        let old = |number: u32| format!("{number}:{KEY}");
+        let told = |text: &str| (true, text.to_owned());
+        assert_eq!(run(&old(1), "check"), told(r#"[{"key":1,"seals":true,"secrets":3}]"#));
+        // Without the old key nothing opens, and nothing is changed.
+        assert!(!run(&format!("2:{NEW}"), "rotate").0);
+        let both = format!("2:{NEW},{}", old(1));
+        assert_eq!(run(&both, "check"), told(r#"[{"key":1,"seals":false,"secrets":3}]"#));
+        assert_eq!(run(&both, "rotate"), told(r#"{"secrets":3}"#));
+        assert_eq!(run(&both, "rotate"), told(r#"{"secrets":0}"#));
+        assert_eq!(run(&both, "check"), told(r#"[{"key":2,"seals":true,"secrets":3}]"#));
+        let settings = [LOCAL[1], LOCAL[2], ("TIMELEDGER_KEY", NEW)];
+        assert_eq!(finding(&settings, database, "windows passwords").0, "fail", "a key without a number is the first");
+        let numbered = format!("2:{NEW}");
+        let settings = [LOCAL[1], LOCAL[2], ("TIMELEDGER_KEY", numbered.as_str())];
+        assert_eq!(finding(&settings, database, "windows passwords").0, "ok");
+        assert!(!run("", "rotate").0);
+    });
+}

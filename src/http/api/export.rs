@@ -29,13 +29,7 @@ impl Growing {
         let mut export = ready.await?;
         let name = export.file_name.clone();
         // AU-96.
-        let entry = Entry {
-            event: "export",
-            outcome: "ok".to_owned(),
-            user_id: Some(reader.caller().user_id),
-            target: Some(name.clone()),
-            ..Entry::default()
-        };
+        let entry = Entry::done("export", reader.caller().user_id, Some(name.clone()));
         let now = app.clock.now();
         let told = app.db.write(move |tx| {
             tx.hold(Hold::Shared)?;

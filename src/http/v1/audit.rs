@@ -105,13 +105,7 @@ pub fn list(call: &Arc<Call>) -> Result<Job, Refusal> {
             filter.user_id = Some(person.ok_or_else(|| Refusal::not_found("person", guid))?.id);
         }
         let rows = shown(tx, &filter)?;
-        let read = Entry {
-            event: "audit-read",
-            outcome: "ok".to_owned(),
-            user_id: Some(call.caller.user_id),
-            ..Entry::default()
-        };
-        audit::write(tx, &read, call.now)?;
+        audit::write(tx, &Entry::done("audit-read", call.caller.user_id, None), call.now)?;
         if as_csv { Ok(Answer::file(csv(&rows)?)) } else { Answer::items(rows.into_iter()) }
     })
 }

@@ -277,12 +277,5 @@ pub fn end_grant(call: &Arc<Call>) -> Result<Job, Refusal> {
 
 /// AU-96.
 fn told(tx: &mut Tx<'_>, call: &Call, event: &'static str, token: Guid) -> Result<(), DbError> {
-    let entry = Entry {
-        event,
-        outcome: "ok".to_owned(),
-        user_id: Some(call.caller.user_id),
-        target: Some(token.to_string()),
-        ..Entry::default()
-    };
-    audit::write(tx, &entry, call.now)
+    audit::write(tx, &Entry::done(event, call.caller.user_id, Some(token.to_string())), call.now)
 }

@@ -59,14 +59,7 @@ pub fn create(call: &Arc<Call>) -> Result<Job, Refusal> {
         let mut job = Row::new(KIND, payload, call.caller.user_id, call.now);
         job.upload_id = Some(Guid(sent.file_id));
         queue::add(tx, &job)?;
-        let entry = Entry {
-            event: "import",
-            outcome: "ok".to_owned(),
-            user_id: Some(call.caller.user_id),
-            target: Some(job.id.to_string()),
-            ..Entry::default()
-        };
-        audit::write(tx, &entry, call.now)?;
+        audit::write(tx, &Entry::done("import", call.caller.user_id, Some(job.id.to_string())), call.now)?;
         let location = format!("/api/v1/jobs/{}", job.id);
         Ok(shown(tx, job)?.accepted(location))
     })

@@ -1,0 +1,92 @@
+//! `timeledger key check|rotate`: the keys of what is kept sealed (AU-64).
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::failure::{Exit, Failure, Result};
+use super::output;
+use super::settings::{ConfigArgs, DatabaseArgs, connect};
+use crate::auth::identities::{self, IdentityError};
+use crate::config::Config;
+use crate::db::{Hold, Role};
+use crate::http::signin;
+
+/// Secrets that are sealed anew in one transaction.
+const BATCH: usize = 100;
+
+/// Show which keys are in use, and seal anew under the first
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  timeledger key check
+  TIMELEDGER_KEY=2:NEW,1:OLD timeledger key rotate
+
+Keys are those of auth.key, TIMELEDGER_KEY or auth.key_file; the first seals, all open. To take a new one: put it first,
+restart the servers, rotate, then take the old one out. What is interrupted goes on where it was.")]
+pub struct Key {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the keys in use
+    Check {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Seal everything under the first key
+    Rotate {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Key {
+    pub fn run(self, args: &ConfigArgs) -> Result {
+        match self.action {
+            Action::Check { database, json } => check(&args.load(&database, None)?.config, json),
+            Action::Rotate { database, json } => rotate(&args.load(&database, None)?.config, json),
+        }
+    }
+}
+
+fn check(config: &Config, json: bool) -> Result {
+    let first = signin::vault(config)?.first();
+    let keys = identities::keys_in_use(&mut connect(config, Role::Reader)?)?;
+    if json {
+        let keys = keys.iter().map(|(key, secrets)| json!({"key": key, "secrets": secrets, "seals": *key == first}));
+        return output::json(&keys.collect::<Vec<_>>());
+    }
+    let rows = keys.into_iter().map(|(key, secrets)| {
+        let name = key.map_or_else(|| "unreadable".to_owned(), |key| key.to_string());
+        [name, secrets.to_string(), if key == first { "seals".to_owned() } else { String::new() }]
+    });
+    output::table(["Key", "Secrets", ""], rows)
+}
+
+fn rotate(config: &Config, json: bool) -> Result {
+    let vault = signin::vault(config)?;
+    if vault.is_empty() {
+        let hint = "TIMELEDGER_KEY=$(head -c 32 /dev/urandom | base64)";
+        return Err(Failure::new(Exit::Failed, "there is nothing to seal under", "no key is configured", hint));
+    }
+    let mut conn = connect(config, Role::Writer)?;
+    let mut done = 0;
+    loop {
+        let sealed = conn.write::<_, IdentityError>(|tx| {
+            tx.hold(Hold::Exclusive)?;
+            identities::reseal(tx, &vault, BATCH)
+        })?;
+        if sealed == 0 {
+            break;
+        }
+        done += sealed;
+    }
+    if json { output::json(&json!({"secrets": done})) } else { output::line(format!("{done} secrets sealed anew")) }
+}
