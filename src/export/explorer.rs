@@ -105,19 +105,32 @@ fn is_path(text: &str) -> bool {
     text.split('/').all(is_name)
 }
 
-/// `WorkItem/ParentWorkItemId` → `Work Item Parent Work Item Id`
+/// `WorkItem/Title` → `Work Item Title`; what a step says is not said twice: `Budget/BudgetName` → `Budget Name`
 fn titled(path: &str) -> String {
     let mut title = String::new();
-    let mut before = ' ';
-    for letter in path.chars() {
-        let letter = if letter == '/' || letter == '_' { ' ' } else { letter };
-        if letter.is_uppercase() && before.is_lowercase() {
-            title.push(' ');
+    for step in path.split('/').map(spaced) {
+        if title.is_empty() || step.starts_with(&title) {
+            title = step;
+        } else {
+            title = format!("{title} {step}");
         }
-        title.push(letter);
-        before = letter;
     }
     title
+}
+
+/// `PeriodLength` → `Period Length`
+fn spaced(name: &str) -> String {
+    let mut words = String::new();
+    let mut before = ' ';
+    for letter in name.chars() {
+        let letter = if letter == '_' { ' ' } else { letter };
+        if letter.is_uppercase() && before.is_lowercase() {
+            words.push(' ');
+        }
+        words.push(letter);
+        before = letter;
+    }
+    words
 }
 
 /// A table has no two columns of one title, whatever their letter case.
@@ -142,6 +155,8 @@ mod tests {
             ("PeriodLength", "Period Length"),
             ("User/Name", "User Name"),
             ("WorkItem/ParentWorkItemId", "Work Item Parent Work Item Id"),
+            ("Budget/BudgetName", "Budget Name"),
+            ("WorkItem/WorkItemType", "Work Item Type"),
             ("DateSK", "Date SK"),
             ("WorkItem/Custom_Team", "Work Item Custom Team"),
         ] {
