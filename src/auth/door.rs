@@ -18,6 +18,8 @@ use crate::sql::Instant;
 const REMEMBERED: usize = 10_000;
 /// Microseconds for which a caller is remembered.
 const FRESH: i64 = 5_000_000;
+/// Microseconds.
+const MINUTE: i64 = 60_000_000;
 
 /// A token's use, to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +36,31 @@ pub struct Use {
 pub struct Door {
     known: Mutex<HashMap<Credential, (Admitted, Instant)>>,
     uses: Mutex<HashMap<i32, Use>>,
+    /// Of tokens with a limit: the minute, and its requests.
+    minutes: Mutex<HashMap<i32, (i64, i32)>>,
 }
 
 impl Door {
+    /// Counts a request of a token that has a limit (AU-17), at this server; the seconds to wait where it is one too many.
+    pub fn count(&self, admitted: &Admitted, now: Instant) -> Result<(), u64> {
+        let Some((token, most)) = admitted.token_id.zip(admitted.per_minute) else { return Ok(()) };
+        let minute = now.0.div_euclid(MINUTE);
+        let mut minutes = lock(&self.minutes);
+        if minutes.len() >= REMEMBERED {
+            minutes.retain(|_, (of, _)| *of == minute);
+        }
+        let (of, count) = minutes.entry(token).or_insert((minute, 0));
+        if *of != minute {
+            (*of, *count) = (minute, 0);
+        }
+        if *count >= most {
+            let left = MINUTE - now.0.rem_euclid(MINUTE);
+            return Err(u64::try_from(left / 1_000_000).unwrap_or_default() + 1);
+        }
+        *count += 1;
+        Ok(())
+    }
+
     /// The caller of a credential that was looked up a moment ago.
     pub fn recall(&self, credential: Credential, now: Instant) -> Option<Admitted> {
         let known = lock(&self.known);

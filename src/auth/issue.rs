@@ -57,6 +57,7 @@ pub struct Token {
     pub expires_at: Instant,
     pub revoked_at: Option<Instant>,
     pub last_used_at: Option<Instant>,
+    pub per_minute: Option<i32>,
 }
 
 #[derive(Insertable)]
@@ -71,6 +72,7 @@ struct New<'a> {
     created_at: Instant,
     expires_at: Instant,
     version: i32,
+    requests_per_minute: Option<i32>,
 }
 
 /// A token to be made.
@@ -81,6 +83,8 @@ pub struct NewToken<'a> {
     /// Otherwise a year.
     pub days: Option<u32>,
     pub scopes: Scopes,
+    /// Requests that it may make in a minute; none: any.
+    pub per_minute: Option<i32>,
 }
 
 /// Makes a token for a person. The caller shows it once; the database keeps its digest.
@@ -116,7 +120,7 @@ fn insert(
     expires_at: Instant,
     now: Instant,
 ) -> Result<(Minted, Guid), TokenError> {
-    let NewToken { user_id, name, scopes, .. } = token;
+    let NewToken { user_id, name, scopes, per_minute, .. } = token;
     let minted = Minted::draw(Kind::Api).map_err(|error| TokenError::Random(error.to_string()))?;
     let digest = minted.digest();
     let new = New {
@@ -129,13 +133,14 @@ fn insert(
         created_at: now,
         expires_at,
         version: 1,
+        requests_per_minute: per_minute,
     };
     on!(tx, c => diesel::insert_into(api_tokens::table).values(&new).execute(c))?;
     let guid = new.guid;
     Ok((minted, guid))
 }
 
-/// A new secret for a living token of a person (AU-16): name, scopes and length of life stay. The old one goes on for so
+/// A new secret for a living token of a person (AU-16): name, scopes, limit and length of life stay. The old one goes on for so
 /// many hours, if it has them.
 pub fn rotate(
     tx: &mut Tx<'_>,
@@ -155,7 +160,7 @@ pub fn rotate(
         .set((api_tokens::expires_at.eq(Instant(old_until)), api_tokens::version.eq(api_tokens::version + 1)))
         .execute(c))?;
     let scopes = Scopes::from_bits(token.scopes);
-    let new = NewToken { user_id, name: &token.name, days: None, scopes };
+    let new = NewToken { user_id, name: &token.name, days: None, scopes, per_minute: token.per_minute };
     let expires_at = Instant(now.0.saturating_add(token.expires_at.0 - token.created_at.0));
     insert(tx, new, expires_at, now)
 }
@@ -197,6 +202,7 @@ pub fn list(conn: &mut impl AsConn, user_id: Option<i32>) -> Result<Vec<Token>, 
         api_tokens::expires_at,
         api_tokens::revoked_at,
         api_tokens::last_used_at,
+        api_tokens::requests_per_minute,
     );
     let order = (api_tokens::created_at.desc(), api_tokens::id.desc());
     let tokens = match user_id {

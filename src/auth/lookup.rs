@@ -20,6 +20,8 @@ pub struct Admitted {
     /// Of what has its last use written.
     pub token_id: Option<i32>,
     pub scopes: Scopes,
+    /// Requests that it may make in a minute; none: any.
+    pub per_minute: Option<i32>,
     pub expires_at: Instant,
     /// Of the token or identity.
     version: i32,
@@ -41,6 +43,7 @@ struct Row {
     scopes: i32,
     expires_at: Instant,
     revoked_at: Option<Instant>,
+    per_minute: Option<i32>,
     token_version: i32,
     user_id: i32,
     user_guid: Guid,
@@ -92,6 +95,7 @@ fn access(conn: &mut impl AsConn, digest: Digest, now: Instant) -> Result<Option
         caller: Caller { user_id, user_guid, name, role: Role::from_number(role), duties: Duties::from_bits(duties) },
         credential: Credential::Access(digest),
         token_id: None,
+        per_minute: None,
         scopes: Scopes::DEFAULT,
         expires_at,
         version,
@@ -122,6 +126,7 @@ fn identity(conn: &mut impl AsConn, id: i32) -> Result<Option<Admitted>, DbError
         caller: Caller { user_id, user_guid, name, role: Role::from_number(role), duties: Duties::from_bits(duties) },
         credential: Credential::Identity(id),
         token_id: None,
+        per_minute: None,
         scopes: Scopes::ALL,
         // The connection has an end of its own.
         expires_at: Instant(i64::MAX),
@@ -141,6 +146,7 @@ fn find(conn: &mut impl AsConn, digest: &Digest) -> Result<Option<Row>, DbError>
             api_tokens::scopes,
             api_tokens::expires_at,
             api_tokens::revoked_at,
+            api_tokens::requests_per_minute,
             api_tokens::version,
             users::id,
             users::guid,
@@ -172,6 +178,7 @@ impl Row {
             caller,
             credential,
             token_id: Some(self.token_id),
+            per_minute: self.per_minute,
             scopes: Scopes::from_bits(self.scopes),
             expires_at: self.expires_at,
             version: self.token_version,

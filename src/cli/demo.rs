@@ -66,7 +66,8 @@ fn fill(url: &DatabaseUrl) -> Result<String> {
     let administrator = everybody.iter().find(|person| person.role == Role::Administrator && person.is_active);
     let administrator =
         administrator.ok_or_else(|| Failure::new(Exit::Failed, "the demo has no administrator", "", ""))?;
-    let token = NewToken { user_id: administrator.id, name: "demo", days: Some(1), scopes: Scopes::ALL };
+    let token =
+        NewToken { user_id: administrator.id, name: "demo", days: Some(1), scopes: Scopes::ALL, per_minute: None };
     let minted = conn.write::<_, TokenError>(|tx| auth::create(tx, token, now))?;
     Ok(minted.expose().to_owned())
 }

@@ -42,6 +42,9 @@ enum Action {
         /// What it may be used for: reports.read, time.write, admin; several with commas
         #[arg(long, value_name = "SCOPES", default_value = "reports.read,time.write")]
         scopes: Scopes,
+        /// Requests that it may make in a minute, at each server; otherwise any
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1_000_000))]
+        per_minute: Option<i32>,
         #[command(flatten)]
         database: DatabaseArgs,
     },
@@ -70,10 +73,10 @@ impl Token {
         let open = |database: &DatabaseArgs, role| connect(&args.load(database, None)?.config, role);
         let now = Clock::system().now();
         match self.action {
-            Action::Create { user, name, days, scopes, database } => {
+            Action::Create { user, name, days, scopes, per_minute, database } => {
                 let mut conn = open(&database, Role::Writer)?;
                 let person = people::find(&mut conn, &user)?;
-                let token = NewToken { user_id: person.id, name: &name, days, scopes };
+                let token = NewToken { user_id: person.id, name: &name, days, scopes, per_minute };
                 let minted = conn.write::<_, TokenError>(|tx| auth::create(tx, token, now))?;
                 output::line(minted.expose())
             }

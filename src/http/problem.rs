@@ -113,6 +113,12 @@ impl Problem {
         problem
     }
 
+    /// 429: a token has made its requests of this minute (AU-17).
+    pub(super) fn token_is_busy(seconds: u64) -> Problem {
+        let message = "This token has made as many requests in this minute as it may.";
+        Problem::coded(Code::TooManyRequests, message).retry_after(seconds)
+    }
+
     pub(super) fn url_too_long(limit: usize) -> Problem {
         let message = format!(
             "The address is longer than {limit} bytes (server.max_url_bytes). Send the query in the body of POST \

@@ -101,6 +101,7 @@ async fn admit(request: &HttpRequest, need: Need) -> Result<Reader, Problem> {
     };
     request.extensions_mut().insert(UserId(admitted.caller.user_id));
     need.check(&admitted)?;
+    app.door.count(&admitted, now).map_err(Problem::token_is_busy)?;
     let limit = app.concurrency.limit();
     let permit = app.concurrency.permit(admitted.caller.user_id).ok_or_else(|| Problem::too_many_requests(limit))?;
     hold(request, permit);

@@ -107,7 +107,7 @@ fn newcomer(server: &Server, n: usize, seed: u64) -> Client {
     let person = people::find(&mut conn, &name).expect("the person");
     // Valid for long enough from now, not from the fixture's day.
     let made = Moment(jiff::Timestamp::now().as_microsecond());
-    let token = NewToken { user_id: person.id, name: "test", days: Some(30), scopes: Scopes::ALL };
+    let token = NewToken { user_id: person.id, name: "test", days: Some(30), scopes: Scopes::ALL, per_minute: None };
     let token = conn.write::<_, TokenError>(|tx| auth::create(tx, token, made)).expect("a token");
     Client::new(server.address, token.expose().to_owned(), n, person.id, Random(seed ^ (n as u64) << 32))
 }

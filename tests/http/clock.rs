@@ -39,7 +39,7 @@ fn serve(database: &Database, clock: Clock) -> (SocketAddr, tokio::sync::oneshot
 fn person_with_token(conn: &mut Conn, clock: &Clock) -> String {
     let new = NewPerson { unique_name: "ann".into(), name: "Ann".into(), email: None, role: policy::Role::Team };
     let ann = conn.write::<_, PeopleError>(|tx| people::add(tx, &new, clock.now())).unwrap();
-    let new = NewToken { user_id: ann.id, name: "test", days: Some(2), scopes: Scopes::DEFAULT };
+    let new = NewToken { user_id: ann.id, name: "test", days: Some(2), scopes: Scopes::DEFAULT, per_minute: None };
     let token = conn.write::<_, TokenError>(|tx| auth::create(tx, new, clock.now())).unwrap();
     token.expose().to_owned()
 }

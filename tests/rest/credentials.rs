@@ -83,6 +83,32 @@ fn a_token_is_made_rotated_and_revoked() {
     });
 }
 
+/// AU-17: one program that runs wild is no harm to others.
+#[test]
+fn a_token_may_have_a_limit_a_minute() {
+    for_each_backend(|backend| {
+        let server = server(backend);
+        let (id, token) = made(&make(&server, TIM, &json!({"requestsPerMinute": 3})));
+        // A minute may end among them, once.
+        let replies: Vec<Reply> = (0..8)
+            .map(|_| Request::get("/api/odata/v3.2/workLogsOnly/$count").bearer(&token).send(server.address))
+            .collect();
+        let refused: Vec<&Reply> = replies.iter().filter(|reply| reply.status == 429).collect();
+        assert!((2..=5).contains(&refused.len()), "{}", refused.len());
+        let wait: u64 = refused[0].header("Retry-After").expect("seconds").parse().expect("a number");
+        assert!((1..=60).contains(&wait) && error_code(refused[0]).is_empty(), "{}", refused[0].lossy());
+        assert_eq!(refused[0].json()["error"]["code"], "TooManyRequests");
+        // Another of the same person's has none, and a rotation keeps it.
+        assert_eq!(reads(&server, &server.full_token(TIM)), 200);
+        let path = format!("/api/v1/tokens/{id}/rotate");
+        let (_, next) = made(&ask(&server, TIM, "POST", &path, &json!({"overlapHours": 0})));
+        let read = (0..8).map(|_| reads(&server, &next)).collect::<Vec<_>>();
+        assert!(read.contains(&200) && read.contains(&429), "{read:?}");
+        let wrong = make(&server, TIM, &json!({"requestsPerMinute": 0}));
+        assert_eq!((wrong.status, wrong.json()["target"].as_str()), (400, Some("requestsPerMinute")));
+    });
+}
+
 #[test]
 fn a_token_that_cannot_be_is_not_made() {
     for_each_backend(|backend| {

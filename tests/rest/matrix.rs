@@ -258,7 +258,7 @@ fn example(server: &Server, route: &Route, week: Week, log: &str, (n, user, role
 /// A token that is revoked before the next example, so that a person never has too many.
 fn token_of(database: &Database, user: i32) -> Guid {
     let now = Instant(jiff::Timestamp::now().as_microsecond());
-    let new = NewToken { user_id: user, name: "matrix", days: Some(1), scopes: Scopes::DEFAULT };
+    let new = NewToken { user_id: user, name: "matrix", days: Some(1), scopes: Scopes::DEFAULT, per_minute: None };
     let make = |tx: &mut timeledger::db::Tx<'_>| {
         let old = auth::list(tx, Some(user))?
             .into_iter()

@@ -114,7 +114,7 @@ fn site(backend: Backend, provider: &Provider) -> Site {
 
 /// A token that lives for a day.
 fn token(site: &Site) -> (String, Guid) {
-    let new = NewToken { user_id: ADA_KEY, name: "matrix", days: Some(1), scopes: Scopes::ALL };
+    let new = NewToken { user_id: ADA_KEY, name: "matrix", days: Some(1), scopes: Scopes::ALL, per_minute: None };
     let make = |tx: &mut Tx<'_>| auth::make(tx, new, site.clock.now());
     let (minted, guid) = site.conn().write::<_, TokenError>(make).expect("a token");
     (minted.expose().to_owned(), guid)

@@ -200,7 +200,7 @@ pub fn sql(database: &Database, statement: &str) {
 pub fn token(database: &Database, user: &str, now: Instant) -> String {
     let mut conn = database.connect(Role::Writer);
     let person = people::find(&mut conn, user).expect("a person");
-    let new = NewToken { user_id: person.id, name: "test", days: Some(366), scopes: Scopes::ALL };
+    let new = NewToken { user_id: person.id, name: "test", days: Some(366), scopes: Scopes::ALL, per_minute: None };
     conn.write::<_, TokenError>(|tx| auth::create(tx, new, now)).expect("a token").expose().to_owned()
 }
 

@@ -35,6 +35,7 @@ pub static TOKEN: Shape = Shape {
         member("expiresAt", Instant, ""),
         member("revokedAt", Instant, ""),
         member("lastUsedAt", Instant, "Written every few minutes."),
+        member("requestsPerMinute", Int, "Above it 429; null: any."),
     ],
 };
 
@@ -44,6 +45,7 @@ pub static TOKEN_BODY: Shape = Shape {
         member("name", Text, "What it is for."),
         member("days", Int, "How long it lives, from 1 to 366; otherwise 365."),
         member("scopes", Text, "Otherwise reports.read and time.write."),
+        member("requestsPerMinute", Int, "From 1 to 1,000,000, at each server; otherwise any."),
     ],
 };
 
@@ -89,6 +91,7 @@ struct TokenObject {
     expires_at: String,
     revoked_at: Option<String>,
     last_used_at: Option<String>,
+    requests_per_minute: Option<i32>,
 }
 
 impl From<Token> for TokenObject {
@@ -102,6 +105,7 @@ impl From<Token> for TokenObject {
             expires_at: utc(token.expires_at),
             revoked_at: token.revoked_at.map(utc),
             last_used_at: token.last_used_at.map(utc),
+            requests_per_minute: token.per_minute,
         }
     }
 }
@@ -174,9 +178,14 @@ pub fn create(call: &Arc<Call>) -> Result<Job, Refusal> {
         Some(text) => text.parse().map_err(|error: String| Refusal::malformed("scopes", format!("{error}.")))?,
         None => Scopes::DEFAULT,
     };
+    let per_minute = body.int("requestsPerMinute");
+    if per_minute.is_some_and(|most| !(1..=1_000_000).contains(&most)) {
+        return Err(Refusal::malformed("requestsPerMinute", "requestsPerMinute must be from 1 to 1000000."));
+    }
+    let per_minute = per_minute.and_then(|most| i32::try_from(most).ok());
     let call = Arc::clone(call);
     Job::write_logs(move |tx| {
-        let token = NewToken { user_id: call.caller.user_id, name: &name, days: Some(days), scopes };
+        let token = NewToken { user_id: call.caller.user_id, name: &name, days: Some(days), scopes, per_minute };
         let (minted, guid) = auth::make(tx, token, call.now)?;
         made(tx, &call, minted.expose(), guid, "token-made")
     })
