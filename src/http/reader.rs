@@ -53,6 +53,11 @@ impl Reader {
         &self.admitted.caller
     }
 
+    /// What the credential may be used for.
+    pub fn scopes(&self) -> Scopes {
+        self.admitted.scopes
+    }
+
     /// AU-5: whether the credential still gives this caller, in the state that the job reads. Where it does not, the job
     /// ends without a row and the request goes on with [`Reader::again`], once.
     pub fn still_holds(&self, conn: &mut Conn) -> Result<bool, DbError> {

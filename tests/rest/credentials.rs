@@ -50,6 +50,15 @@ fn a_token_is_made_rotated_and_revoked() {
         assert_eq!(list(ADA, &format!("users/{TIM_ID}/tokens"))["items"][0]["id"], json!(id));
         assert_eq!(ask(&one, TIM, "GET", &format!("/api/v1/users/{TIM_ID}/tokens"), &Value::Null).status, 403);
 
+        // A token makes none that may do more than itself.
+        let (_, narrow) = made(&make(&one, TIM, &json!({"scopes": "reports.read admin"})));
+        let by_it = |method, path: &str, body: &Value| request(method, path, body).bearer(&narrow).send(one.address);
+        let wider = by_it("POST", "/api/v1/tokens", &json!({}));
+        assert_eq!((wider.status, error_code(&wider).as_str()), (403, "AccessDenied"));
+        assert_eq!(by_it("POST", "/api/v1/tokens", &json!({"scopes": "reports.read"})).status, 201);
+        let (wide, _) = made(&make(&one, TIM, &json!({})));
+        assert_eq!(by_it("POST", &format!("/api/v1/tokens/{wide}/rotate"), &json!({})).status, 403);
+
         // Both secrets for some hours, or the old one's end at once.
         let rotate = |id: &str, hours: i64| {
             ask(&one, TIM, "POST", &format!("/api/v1/tokens/{id}/rotate"), &json!({"overlapHours": hours}))
@@ -79,7 +88,7 @@ fn a_token_is_made_rotated_and_revoked() {
         assert_eq!(both(&token), [401, 401]);
         let events = audit::latest(&mut one.database.connect(Role::Reader), 50).expect("rows");
         let of = |event: &str| events.iter().filter(|(name, ..)| name == event).count();
-        assert_eq!((of("token-made"), of("token-rotated"), of("token-revoked")), (5, 2, 3), "{events:?}");
+        assert_eq!((of("token-made"), of("token-rotated"), of("token-revoked")), (8, 2, 3), "{events:?}");
     });
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::options::Options;
 use super::route::Route;
 use super::shape::{Body, Shape};
+use crate::auth::Scopes;
 use crate::db::{Conn, Hold, Tx};
 use crate::domain::changes::{Author, Origin};
 use crate::domain::refusal::{Kind, Refusal};
@@ -27,6 +28,8 @@ pub struct Call {
     pub(in crate::http) app: Data<App>,
     pub route: &'static Route,
     pub caller: Caller,
+    /// Of the credential.
+    pub scopes: Scopes,
     pub now: Instant,
     /// The name of the organization that is asked.
     pub organization: Option<String>,

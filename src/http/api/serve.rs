@@ -71,6 +71,7 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
             app: app.clone(),
             route,
             caller: reader.caller().clone(),
+            scopes: reader.scopes(),
             now: app.clock.now(),
             organization: address.organization(&app.config.server.organizations),
             options: options.clone(),

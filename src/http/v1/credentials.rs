@@ -178,6 +178,7 @@ pub fn create(call: &Arc<Call>) -> Result<Job, Refusal> {
         Some(text) => text.parse().map_err(|error: String| Refusal::malformed("scopes", format!("{error}.")))?,
         None => Scopes::DEFAULT,
     };
+    within(call, scopes)?;
     let per_minute = body.int("requestsPerMinute");
     if per_minute.is_some_and(|most| !(1..=1_000_000).contains(&most)) {
         return Err(Refusal::malformed("requestsPerMinute", "requestsPerMinute must be from 1 to 1000000."));
@@ -191,6 +192,15 @@ pub fn create(call: &Arc<Call>) -> Result<Job, Refusal> {
     })
 }
 
+/// A credential makes none that may do more than itself (AU-14).
+fn within(call: &Call, scopes: Scopes) -> Result<(), Refusal> {
+    if call.scopes.admit(scopes) {
+        return Ok(());
+    }
+    let message = format!("Your own token is good for {} alone; it makes none that may do more.", call.scopes);
+    Err(Refusal::new(Kind::Denied, message).at("scopes"))
+}
+
 pub fn rotate(call: &Arc<Call>) -> Result<Job, Refusal> {
     let guid = call.id(0, "token")?;
     let hours = call.body()?.int("overlapHours").unwrap_or(OVERLAP_HOURS);
@@ -200,6 +210,8 @@ pub fn rotate(call: &Arc<Call>) -> Result<Job, Refusal> {
     let hours = u32::try_from(hours).unwrap_or_default();
     let call = Arc::clone(call);
     Job::write_logs(move |tx| {
+        let old = auth::of_person(tx, call.caller.user_id, guid)?.ok_or(TokenError::Unknown)?;
+        within(&call, Scopes::from_bits(old.scopes))?;
         let (minted, new) = auth::rotate(tx, call.caller.user_id, guid, hours, call.now)?;
         told(tx, &call, "token-rotated", guid)?;
         made(tx, &call, minted.expose(), new, "token-made")
