@@ -1,4 +1,4 @@
-//! The description of REST, tracking and `/api/v1` in OpenAPI 3.1, made from the tables of routes.
+//! The description of REST, tracking, pairing and `/api/v1` in OpenAPI 3.1, made from the tables of routes.
 //!
 //! In: the declarations of `http/rest`, `http/tracking` and `http/v1`. Out: one JSON document; `schema/openapi.json` is its copy, so that a
 //! change of the interface shows in review.
@@ -29,6 +29,7 @@ pub fn document() -> Value {
             methods.insert(route.verb.name().to_ascii_lowercase(), operation);
         }
     }
+    paths.extend(pairing());
     schemas.insert("RestError".to_owned(), rest_error());
     schemas.insert("Problem".to_owned(), problem());
     json!({
@@ -48,6 +49,63 @@ pub fn document() -> Value {
         },
         "security": [{"bearer": []}, {"basic": []}],
     })
+}
+
+/// What is in no table: these routes ask for no credential, but one (contract §2.1).
+fn pairing() -> Map<String, Value> {
+    let text = json!({"type": "string"});
+    let object = |names: &[&str]| {
+        let members: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), text.clone())).collect();
+        json!({"type": "object", "properties": members})
+    };
+    let answer = |schema: Value| json!({"description": "Done.", "content": {"application/json": {"schema": schema}}});
+    let refused =
+        json!({"description": "Refused.", "content": {"application/json": {"schema": reference("RestError")}}});
+    let post = |id: &str, summary: &str, body: Option<(&str, Value)>, done: Value, default: Value| {
+        let mut operation = json!({
+            "summary": summary,
+            "operationId": id,
+            "security": [],
+            "responses": {"2XX": answer(done), "default": default},
+        });
+        if let (Some((kind, schema)), Value::Object(members)) = (body, &mut operation) {
+            members.insert("requestBody".to_owned(), json!({"content": {kind: {"schema": schema}}}));
+        }
+        json!({"post": operation})
+    };
+    let create =
+        post("pin_create", "A PIN to show, a secret to keep", None, object(&["pin", "secret"]), refused.clone());
+    let status = post(
+        "pin_status",
+        "How a secret stands: Validating, Validated or WrongOrExpired",
+        Some(("application/json", text.clone())),
+        object(&["status"]),
+        refused.clone(),
+    );
+    let mut validate = post(
+        "pin_validate",
+        "Let the client in that shows this PIN",
+        Some(("application/json", object(&["pin"]))),
+        object(&["status"]),
+        refused,
+    );
+    if let Some(operation) = validate["post"].as_object_mut() {
+        operation.remove("security");
+    }
+    let mut pair = object(&["access_token", "token_type", "refresh_token", "client_id", ".issued", ".expires"]);
+    pair["properties"]["expires_in"] = json!({"type": "integer"});
+    let error = answer(object(&["error", "error_description"]));
+    let form = object(&["client_id", "grant_type", "code", "refresh_token"]);
+    let token = post(
+        "token",
+        "A validated secret, or a refresh token, for a pair of tokens",
+        Some(("application/x-www-form-urlencoded", form)),
+        pair,
+        error,
+    );
+    let all =
+        [("/api/pin/create", create), ("/api/pin/status", status), ("/api/pin/validate", validate), ("/token", token)];
+    all.into_iter().map(|(path, methods)| (path.to_owned(), methods)).collect()
 }
 
 fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {

@@ -43,6 +43,11 @@ fn the_description_is_that_of_the_routes() {
             route.pattern()
         );
     }
+    for path in ["/api/pin/create", "/api/pin/status", "/api/pin/validate", "/token"] {
+        let operation = &document["paths"][path]["post"];
+        assert!(names.insert(operation["operationId"].as_str().expect("a name").to_owned()), "{path}");
+        assert_eq!(operation.get("security").is_none(), path == "/api/pin/validate", "{path}");
+    }
     let copy = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/openapi.json");
     let text = format!("{}\n", serde_json::to_string_pretty(&document).expect("JSON"));
     if std::env::var_os("UPDATE_SCHEMA").is_some() {

@@ -243,6 +243,32 @@ fn au_52_keys_are_fetched_once_and_again_where_they_turn() {
     });
 }
 
+#[test]
+fn au_97_the_doctor_asks_the_provider() {
+    let provider = Provider::start(free_port());
+    let database = Database::loaded(Backend::Sqlite, Fixture::SMALL);
+    let finding = |issuer: &str, algorithms: &str| {
+        let settings = [
+            ("TIMELEDGER_OIDC__ISSUER", issuer),
+            ("TIMELEDGER_OIDC__AUDIENCES", "api://timeledger"),
+            ("TIMELEDGER_OIDC__ALGORITHMS", algorithms),
+        ];
+        let output = super::command(&settings, &["doctor", "--json", "--database", &database.text], "");
+        let findings: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let found = findings.as_array().expect("findings").iter().find(|finding| finding["check"] == "oidc");
+        found.map(|found| (found["state"].as_str().expect("a state").to_owned(), found.to_string())).expect("it")
+    };
+    let (state, told) = finding(&provider.issuer, "RS256,ES256");
+    assert!(state == "ok" && told.contains("has 2 keys"), "{told}");
+    let (state, told) = finding(&format!("{}/", provider.issuer), "RS256");
+    assert!(state == "fail" && told.contains("calls itself"), "{told}");
+    for (issuer, algorithms) in
+        [("http://127.0.0.1:1", "RS256"), ("http://id.example.com", "RS256"), (&provider.issuer, "HS256")]
+    {
+        assert_eq!(finding(issuer, algorithms).0, "fail", "{issuer} {algorithms}");
+    }
+}
+
 /// AU-54, OD-185: what Power BI looks for.
 #[test]
 fn au_54_the_challenge_names_the_provider() {

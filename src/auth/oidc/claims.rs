@@ -130,7 +130,7 @@ pub fn read(token: &str, header: &Header, key: &Jwk, rules: &Rules, now: Instant
 }
 
 /// A key signs by the algorithms of its own type, and no other: else a public key would do as a shared secret.
-fn fits(key: &Jwk, algorithm: Algorithm) -> bool {
+pub(super) fn fits(key: &Jwk, algorithm: Algorithm) -> bool {
     let of_type = match &key.algorithm {
         AlgorithmParameters::RSA(_) => matches!(algorithm, Algorithm::RS256 | Algorithm::PS256),
         AlgorithmParameters::EllipticCurve(_) => algorithm == Algorithm::ES256,

@@ -107,6 +107,16 @@ impl Provider {
         self.known().authorization
     }
 
+    /// How many keys the provider has that would do here; why there are none.
+    pub async fn reach(&self) -> Result<usize, String> {
+        let keys = self.fetch().await?.keys;
+        let usable = |key: &&Jwk| self.rules.algorithms.iter().any(|algorithm| claims::fits(key, *algorithm));
+        match keys.iter().filter(usable).count() {
+            0 => Err("it has no key for any of oidc.algorithms".to_owned()),
+            count => Ok(count),
+        }
+    }
+
     fn known(&self) -> Known {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -6,7 +6,7 @@ use crate::cli::doctor::Findings;
 use crate::cli::failure::{Exit, Failure};
 use crate::config::{self, Config, Mode};
 use crate::db::Conn;
-use crate::http::signin;
+use crate::http::signin::{self, Oidc};
 use crate::http::tls::Tls;
 use crate::sql::Instant;
 
@@ -32,6 +32,22 @@ pub(super) fn tls(config: &Config, now: Instant, found: &mut Findings) {
             found.warn("tls", format!("the certificate ends in {} days", left / DAY), fix);
         }
         Some(left) => found.ok("tls", format!("the certificate is good for {} days", left / DAY)),
+    }
+}
+
+/// The OpenID provider must be there, with keys that would do.
+pub(super) fn provider(config: &Config, found: &mut Findings) {
+    let oidc = match Oidc::of(config) {
+        Ok(None) => return,
+        Ok(Some(oidc)) => oidc,
+        Err(error) => return found.fail("oidc", error.into()),
+    };
+    match actix_web::rt::System::new().block_on(oidc.reach()) {
+        Ok(keys) => found.ok("oidc", format!("{} has {keys} keys", config.oidc.issuer)),
+        Err(why) => {
+            let hint = "look at oidc.issuer: it must be what the provider's discovery document says";
+            found.fail("oidc", Failure::new(Exit::Unreachable, "the OpenID provider's keys cannot be had", why, hint));
+        }
     }
 }
 

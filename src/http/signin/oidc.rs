@@ -72,6 +72,11 @@ impl Oidc {
         Ok(Some(Oidc { provider, provision: knobs.provision, authorization_uri, seen: Mutex::default() }))
     }
 
+    /// How many usable keys the provider has at this moment.
+    pub async fn reach(&self) -> Result<usize, String> {
+        self.provider.reach().await
+    }
+
     fn recall(&self, digest: &[u8; 32], now: Instant) -> Option<Credential> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(digest).filter(|(_, until)| now < *until).map(|(credential, _)| *credential)
