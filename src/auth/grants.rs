@@ -140,18 +140,17 @@ pub fn refresh(tx: &mut Tx<'_>, presented: &str, address: &str, now: Instant) ->
         Some(successor) => find(tx, successor)?.is_some_and(|successor| successor.used_at.is_some()),
         None => false,
     };
-    match token.used_at {
+    // Another server, whose clock is ahead, may have swept it a little early: then the answer was lost.
+    let is_recent = token.used_at.is_some_and(|at| now.0 - at.0 <= GRACE);
+    let kept = token.sealed.as_deref().filter(|_| is_recent).and_then(|sealed| unseal(sealed, presented));
+    match (token.used_at, kept) {
         _ if token.void => {}
-        None => return exchange(tx, &grant, (presented, &digest), (&token, false), now),
-        Some(at) if now.0 - at.0 <= GRACE => {
-            if let Some(pair) = token.sealed.as_deref().and_then(|sealed| unseal(sealed, presented)) {
-                return Ok(Refreshed::Pair(pair));
-            }
-        }
-        Some(_) if !successor_used && !token.reissued => {
+        (None, _) => return exchange(tx, &grant, (presented, &digest), (&token, false), now),
+        (Some(_), Some(pair)) => return Ok(Refreshed::Pair(pair)),
+        (Some(_), None) if !successor_used && !token.reissued => {
             return exchange(tx, &grant, (presented, &digest), (&token, true), now);
         }
-        Some(_) => {}
+        (Some(_), None) => {}
     }
     end(tx, grant.id, now)?;
     told(tx, &grant, "reuse", "a refresh token came again", Some(address), now)?;

@@ -189,16 +189,7 @@ pub fn add_oidc(
     if taken > 0 {
         return Ok(None);
     }
-    let row = (
-        users::guid.eq(Guid(uuid::Uuid::now_v7())),
-        users::name.eq(name),
-        users::unique_name.eq(unique_name),
-        users::unique_name_key.eq(key),
-        users::role.eq(role.number()),
-        users::is_active.eq(true),
-        users::created_at.eq(now),
-    );
-    let user_id: i32 = on!(tx, c => diesel::insert_into(users::table).values(row).returning(users::id).get_result(c))?;
+    let user_id = add_person(tx, (unique_name, name), role, now)?;
     link_oidc(tx, user_id, (issuer, subject), now).map(Some)
 }
 
@@ -268,18 +259,17 @@ pub fn admit_windows(
     let user_id = match (likeliest, provision) {
         (Some((_, user_id)), _) => *user_id,
         (None, Provision::Deny) => return Ok(None),
-        (None, Provision::Add(role)) => add_person(tx, account, role, now)?,
+        (None, Provision::Add(role)) => add_person(tx, (&account.to_string(), &account.user), role, now)?,
     };
     link_windows(tx, user_id, account, now).map(Some)
 }
 
-fn add_person(tx: &mut Tx<'_>, account: &Account, role: Role, now: Instant) -> Result<i32, DbError> {
-    let unique_name = account.to_string();
+fn add_person(tx: &mut Tx<'_>, (unique_name, name): (&str, &str), role: Role, now: Instant) -> Result<i32, DbError> {
     let row = (
         users::guid.eq(Guid(uuid::Uuid::now_v7())),
-        users::name.eq(&account.user),
-        users::unique_name.eq(&unique_name),
-        users::unique_name_key.eq(name_key(&unique_name)),
+        users::name.eq(name),
+        users::unique_name.eq(unique_name),
+        users::unique_name_key.eq(name_key(unique_name)),
         users::role.eq(role.number()),
         users::is_active.eq(true),
         users::created_at.eq(now),

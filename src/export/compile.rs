@@ -147,26 +147,30 @@ pub fn compile(columns: &[Wanted], options: &Options<'_>, asker: &Asker<'_>) -> 
         [("$apply", options.apply), ("$filter", options.filter), ("$search", options.search), ("$orderby", order)];
     query.extend(given.into_iter().filter_map(|(option, text)| Some((option, text?))));
     let plan = own::plan("Worklogs", &query, asker).map_err(refused)?;
-    shaped(plan, columns)
+    let slots = slots(&plan, names.iter().map(String::as_str))?.into_iter();
+    let column = |(wanted, slot): (&Wanted, Slot)| Column {
+        title: wanted.title.clone(),
+        slot,
+        in_seconds: wanted.in_seconds,
+        by_number: None,
+    };
+    let columns = columns.iter().zip(slots).map(column).collect();
+    Ok(Compiled { statement: plan.level.statement(), columns, count: plan.count })
 }
 
-fn shaped(plan: Plan, wanted: &[Wanted]) -> Result<Compiled, Refusal> {
+/// Where the values under these headers are in the plan's rows.
+pub fn slots<'h>(plan: &Plan, headers: impl Iterator<Item = &'h str>) -> Result<Vec<Slot>, DbError> {
     let written = file_columns(&plan.level.fields);
-    let column = |(n, wanted): (usize, &Wanted)| {
-        let slot = written.iter().find(|column| *column.header == *name(n)).map(|column| column.slot);
-        let slot = slot.ok_or_else(|| DbError::Other(format!("no column for {}", wanted.expression)))?;
-        Ok(Column { title: wanted.title.clone(), slot, in_seconds: wanted.in_seconds, by_number: None })
+    let slot = |header: &str| {
+        let found = written.iter().find(|column| *column.header == *header).map(|column| column.slot);
+        found.ok_or_else(|| DbError::Other(format!("no column {header}")))
     };
-    let columns = wanted.iter().enumerate().map(column).collect::<Result<Vec<_>, DbError>>()?;
-    Ok(Compiled { statement: plan.level.statement(), columns, count: plan.count })
+    headers.map(slot).collect()
 }
 
 /// A refusal of the compiler under the option that the client sent.
 pub fn refused(error: ODataError) -> Refusal {
-    let option = match error.target.as_deref() {
-        Some("$compute" | "$select") => "columns",
-        Some(option @ ("$filter" | "$search" | "$orderby")) => option,
-        _ => "columns",
-    };
+    let sent = |option: &&str| ["$filter", "$search", "$orderby"].contains(option);
+    let option = error.target.as_deref().filter(sent).unwrap_or("columns");
     Refusal::malformed(option, error.message)
 }

@@ -23,7 +23,6 @@ use std::io;
 use crate::db::{Conn, DbError, Failure, Fields, Sink, SinkWriter, Visit};
 use crate::domain::refusal::{Kind, Refusal};
 use crate::domain::wall;
-use crate::odata::encode::file_columns;
 use crate::odata::own::Asker;
 use crate::odata::plan::{Plan, Slot};
 use crate::odata::run::RunError;
@@ -79,12 +78,10 @@ struct Numbers {
 impl Numbers {
     /// The numbers of the plan's rows, under the headers that its columns have in a file.
     fn new(column: usize, plan: &Plan, (key, number): (&str, &str)) -> Result<Numbers, Refusal> {
-        let written = file_columns(&plan.level.fields);
-        let slot = |header: &str| {
-            let found = written.iter().find(|column| *column.header == *header).map(|column| column.slot);
-            found.ok_or_else(|| DbError::Other(format!("no column {header}")))
+        let [key, number] = compile::slots(plan, [key, number].into_iter())?[..] else {
+            return Err(DbError::Other("two columns".to_owned()).into());
         };
-        Ok(Numbers { column, statement: plan.level.statement(), key: slot(key)?, number: slot(number)? })
+        Ok(Numbers { column, statement: plan.level.statement(), key, number })
     }
 
     fn read(&self, conn: &mut Conn) -> Result<HashMap<i64, f64>, DbError> {

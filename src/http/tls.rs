@@ -80,11 +80,13 @@ impl Tls {
     /// Takes the files as they are now, if they changed. What is no good changes nothing.
     fn renew(&self, now: Instant) {
         let stamp = stamp(&self.certificate, &self.key);
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if stamp == current.stamp {
+        if stamp == self.current.read().unwrap_or_else(PoisonError::into_inner).stamp {
             return;
         }
-        match load(&self.certificate, &self.key) {
+        // Handshakes do not wait for a disk.
+        let loaded = load(&self.certificate, &self.key);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        match loaded {
             Ok((key, channel)) => {
                 if channel != current.channel {
                     let earlier = (current.channel, Instant(now.0 + OLD_CHANNEL));

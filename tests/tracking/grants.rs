@@ -144,6 +144,14 @@ fn au_57_a_lost_answer_is_given_again_and_a_thief_ends_the_grant() {
         assert_eq!(error(&refresh(&site, 1, &first)), "invalid_grant");
         assert_eq!((reads(&site, 0, &access), error(&refresh(&site, 0, &third))), (401, "invalid_grant".to_owned()));
 
+        // A server whose clock is ahead sweeps early: that is a lost answer, and no theft.
+        let (_, first) = paired(&site);
+        let (_, lost) = pair(&refresh(&site, 0, &first));
+        let ahead = timeledger::sql::Instant(site.clock.now().0 + 61_000_000);
+        site.conn().write::<_, DbError>(|tx| grants::sweep(tx, ahead)).expect("it sweeps");
+        let (access, second) = pair(&refresh(&site, 1, &first));
+        assert!(second != lost && reads(&site, 0, &access) == 200);
+
         // An answer that is lost twice.
         let (_, first) = paired(&site);
         pair(&refresh(&site, 0, &first));

@@ -4,7 +4,6 @@
 //! operation of the trail that can be undone in one step.
 
 use super::batch::{self, Change, Step};
-use super::rules;
 use super::write::{Changes, Patch};
 use super::{Facts, Worklog};
 use crate::db::{AsConn, DbError, Hold, Tx};
@@ -167,9 +166,4 @@ pub fn store(tx: &mut Tx<'_>, by: &Author<'_>, plan: &mut Plan) -> Result<(), Db
         batch::store(tx, by, steps)?;
     }
     Ok(())
-}
-
-/// Whether this caller may give logs a budget of their own.
-pub fn may_assign_budget(by: &Author<'_>) -> Result<(), Refusal> {
-    rules::may_assign_budget(by.caller)
 }

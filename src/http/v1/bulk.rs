@@ -11,7 +11,7 @@ use crate::db::{AsConn, Conn, DbError};
 use crate::domain::changes::{Author, Origin};
 use crate::domain::refusal::{Kind, Refusal};
 use crate::domain::worklogs::bulk::{self, Common, Edit, Plan};
-use crate::domain::worklogs::{Patch, Worklog, read};
+use crate::domain::worklogs::{Patch, Worklog, read, rules};
 use crate::domain::{budgets, fields};
 use crate::http::api::shape::Type::{Bool, Guid as GuidType, Int, List, Object, Text};
 use crate::http::api::shape::{Body, Shape, member};
@@ -152,7 +152,7 @@ impl Order {
             Patch::Keep => Patch::Keep,
             Patch::Clear => Patch::Clear,
             Patch::Set(guid) => {
-                bulk::may_assign_budget(by)?;
+                rules::may_assign_budget(by.caller)?;
                 let unknown = |_| Refusal::unknown("changes.budgetId", "budget", guid);
                 let budget = budgets::write::find(conn, guid).map_err(unknown)?;
                 budgets::write::open(&budget)?;
