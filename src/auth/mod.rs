@@ -15,6 +15,7 @@ mod keys;
 mod lookup;
 pub mod ntlm;
 pub mod oidc;
+pub mod outbound;
 pub mod throttle;
 pub mod tokens;
 pub mod vault;

@@ -620,6 +620,66 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    sessions (id) {
+        id -> Integer,
+        guid -> GuidType,
+        digest -> Binary,
+        former -> Nullable<Binary>,
+        former_until -> Nullable<InstantType>,
+        user_id -> Integer,
+        kind -> Text,
+        provider_session -> Nullable<Text>,
+        auth_version -> Integer,
+        signed_in_at -> InstantType,
+        created_at -> InstantType,
+        seen_at -> InstantType,
+        expires_at -> InstantType,
+        address -> Nullable<Text>,
+        client -> Nullable<Text>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    local_passwords (identity_id) {
+        identity_id -> Integer,
+        phc -> Text,
+        changed_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    password_links (digest) {
+        digest -> Binary,
+        user_id -> Nullable<Integer>,
+        created_at -> InstantType,
+        expires_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    sign_in_states (digest) {
+        digest -> Binary,
+        browser -> Binary,
+        return_to -> Text,
+        prompted -> Bool,
+        expires_at -> InstantType,
+    }
+}
+
 diesel::joinable!(teams -> projects (project_id));
 diesel::joinable!(team_members -> teams (team_id));
 diesel::joinable!(team_members -> users (user_id));
@@ -644,6 +704,8 @@ diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(approvals -> users (user_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(windows_passwords -> identities (identity_id));
+diesel::joinable!(local_passwords -> identities (identity_id));
+diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(timers -> users (user_id));
 diesel::joinable!(jobs -> users (user_id));
 diesel::joinable!(grants -> users (user_id));
@@ -691,4 +753,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     sign_in_counts,
     audit,
     audit_cuts,
+    sessions,
+    local_passwords,
+    password_links,
+    sign_in_states,
 );

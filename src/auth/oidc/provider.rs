@@ -2,19 +2,16 @@
 //! where a token names one that is unknown, at most once a minute.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use jsonwebtoken::jwk::Jwk;
-use reqwest::{Client, Response, Url, header, redirect};
+use reqwest::{Client, Response, header};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::claims::{self, Claims, Rejected, Rules};
+use crate::auth::outbound::{self, safe, told};
 use crate::sql::Instant;
 
-/// Bytes of a document.
-const LARGEST: usize = 256 * 1024;
-const TIMEOUT: Duration = Duration::from_secs(5);
 const SECOND: i64 = 1_000_000;
 /// For how long keys are good: unless the answer says otherwise, and within these.
 const FRESH: i64 = 3_600 * SECOND;
@@ -74,18 +71,7 @@ impl Provider {
     /// Nothing is fetched yet.
     pub fn new(rules: Rules) -> Result<Provider, String> {
         safe(&rules.issuer)?;
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots()?)
-            .with_no_client_auth();
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(redirect::Policy::none())
-            .timeout(TIMEOUT)
-            .user_agent(concat!("timeledger/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| error.to_string())?;
+        let client = outbound::client()?;
         Ok(Provider { rules, client, known: RwLock::default(), fetching: Mutex::default() })
     }
 
@@ -166,41 +152,13 @@ impl Provider {
     }
 
     async fn get(&self, address: &str) -> Result<(Vec<u8>, i64), String> {
-        let mut response = self.client.get(safe(address)?).send().await.map_err(told)?;
+        let response = self.client.get(safe(address)?).send().await.map_err(told)?;
         if !response.status().is_success() {
             return Err(format!("{address} answers {}", response.status()));
         }
         let fresh_for = fresh_for(&response);
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(told)? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > LARGEST {
-                return Err(format!("{address} is larger than 256 KiB"));
-            }
-        }
-        Ok((bytes, fresh_for))
+        Ok((outbound::read(response).await?, fresh_for))
     }
-}
-
-fn told(error: impl std::error::Error) -> String {
-    // reqwest says the cause in its sources alone.
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-/// https, or this machine itself.
-fn safe(address: &str) -> Result<Url, String> {
-    let url = Url::parse(address).map_err(|error| format!("`{address}` is no address: {error}"))?;
-    let is_here = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
-    if url.scheme() == "https" || url.scheme() == "http" && is_here {
-        return Ok(url);
-    }
-    Err(format!("`{address}` is not https"))
 }
 
 fn fresh_for(response: &Response) -> i64 {
@@ -208,28 +166,4 @@ fn fresh_for(response: &Response) -> i64 {
         response.headers().get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let age = control.split(',').find_map(|part| part.trim().strip_prefix("max-age=")?.parse::<i64>().ok());
     age.map_or(FRESH, |age| age.saturating_mul(SECOND).clamp(FRESH_WITHIN.0, FRESH_WITHIN.1))
-}
-
-/// The certificates that this machine trusts.
-fn roots() -> Result<rustls::RootCertStore, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    Ok(roots)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_that_a_credential_may_go_to() {
-        for good in ["https://id.example.com", "http://127.0.0.1:8080/x", "http://localhost:1"] {
-            assert!(safe(good).is_ok(), "{good}");
-        }
-        for bad in
-            ["http://id.example.com", "ftp://127.0.0.1", "file:///etc/passwd", "x", "http://127.0.0.1.example.com"]
-        {
-            assert!(safe(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -1,0 +1,48 @@
+-- SQLite. People in browsers; the same as in ../../postgres.
+
+-- Somebody who signed in with a browser.
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY,
+    guid BLOB NOT NULL UNIQUE,
+    digest BLOB NOT NULL UNIQUE, -- SHA-256 of the cookie
+    former BLOB UNIQUE, -- that of the cookie before it
+    former_until INTEGER, -- as long as requests are under way with it
+    user_id INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
+    kind TEXT NOT NULL, -- how: local, oidc, ntlm, proxy
+    provider_session TEXT, -- its name at the OpenID provider
+    auth_version INTEGER NOT NULL, -- the person's when the cookie was given
+    signed_in_at INTEGER NOT NULL, -- when the person last proved who they are
+    created_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    address TEXT,
+    client TEXT, -- what the browser calls itself
+    version INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sessions_by_user ON sessions (user_id);
+CREATE INDEX sessions_by_age ON sessions (expires_at);
+CREATE INDEX sessions_of_provider ON sessions (provider_session) WHERE provider_session IS NOT NULL;
+
+-- The password of an account of this site.
+CREATE TABLE local_passwords (
+    identity_id INTEGER PRIMARY KEY REFERENCES identities ON DELETE CASCADE,
+    phc TEXT NOT NULL, -- argon2id
+    changed_at INTEGER NOT NULL
+) STRICT;
+
+-- Links with which a password is set, once.
+CREATE TABLE password_links (
+    digest BLOB NOT NULL PRIMARY KEY, -- SHA-256 of its secret
+    user_id INTEGER REFERENCES users ON DELETE CASCADE, -- absent: it makes the first administrator
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Browsers that are at the OpenID provider at this moment.
+CREATE TABLE sign_in_states (
+    digest BLOB NOT NULL PRIMARY KEY, -- SHA-256 of `state`
+    browser BLOB NOT NULL, -- SHA-256 of the cookie that the browser keeps for it
+    return_to TEXT NOT NULL,
+    prompted INTEGER NOT NULL, -- 1: the provider was to ask the person again
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
