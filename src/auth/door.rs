@@ -1,15 +1,17 @@
-//! Callers seen lately, and when their tokens were last used.
+//! Callers seen lately, and when their credentials were last used.
 //!
 //! What the door remembers is good for parsing and planning alone: the first statement of each database job asks again
 //! ([`Admitted::still_holds`], AU-5). Uses are gathered here and written in batches, outside every request (AU-17).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use diesel::prelude::*;
 
+use super::sessions::after;
 use super::{Admitted, Credential};
-use crate::db::tables::api_tokens;
+use crate::db::tables::{api_tokens, sessions};
 use crate::db::{DbError, Tx};
 use crate::on;
 use crate::sql::Instant;
@@ -21,10 +23,17 @@ const FRESH: i64 = 5_000_000;
 /// Microseconds.
 const MINUTE: i64 = 60_000_000;
 
-/// A token's use, to be written.
+/// What has its last use written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Used {
+    Token(i32),
+    Session(i32),
+}
+
+/// A use, to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
-    pub token_id: i32,
+    pub of: Used,
     pub at: Instant,
     pub address: Option<String>,
     /// What the client calls itself, cut to a length that a table may keep.
@@ -35,7 +44,7 @@ pub struct Use {
 #[derive(Debug, Default)]
 pub struct Door {
     known: Mutex<HashMap<Credential, (Admitted, Instant)>>,
-    uses: Mutex<HashMap<i32, Use>>,
+    uses: Mutex<HashMap<Used, Use>>,
     /// Of tokens with a limit: the minute, and its requests.
     minutes: Mutex<HashMap<i32, (i64, i32)>>,
 }
@@ -85,16 +94,16 @@ impl Door {
         lock(&self.known).remove(&credential);
     }
 
-    /// A token was used. Only its latest use is kept.
-    pub fn used(&self, token_id: i32, at: Instant, address: Option<String>, client: Option<&str>) {
+    /// A credential was used. Only its latest use is kept.
+    pub fn used(&self, of: Used, at: Instant, address: Option<String>, client: Option<&str>) {
         let mut uses = lock(&self.uses);
         // One write a token and batch is enough: a token under load does not allocate for each request.
-        if let Some(last) = uses.get_mut(&token_id) {
+        if let Some(last) = uses.get_mut(&of) {
             last.at = at;
             return;
         }
         let client = client.map(|client| client.chars().take(200).collect());
-        uses.insert(token_id, Use { token_id, at, address, client });
+        uses.insert(of, Use { of, at, address, client });
     }
 
     /// The uses since the last call.
@@ -103,16 +112,26 @@ impl Door {
     }
 }
 
-/// Writes a batch of uses. A token deleted meanwhile is passed over.
-pub fn write_uses(tx: &mut Tx<'_>, uses: &[Use]) -> Result<(), DbError> {
+/// Writes a batch of uses. What was deleted meanwhile is passed over.
+pub fn write_uses(tx: &mut Tx<'_>, uses: &[Use], idle: Duration) -> Result<(), DbError> {
     for last in uses {
-        on!(tx, c => diesel::update(api_tokens::table.find(last.token_id))
-            .set((
-                api_tokens::last_used_at.eq(last.at),
-                api_tokens::last_used_address.eq(&last.address),
-                api_tokens::last_used_client.eq(&last.client),
-            ))
-            .execute(c))?;
+        match last.of {
+            Used::Token(id) => on!(tx, c => diesel::update(api_tokens::table.find(id))
+                .set((
+                    api_tokens::last_used_at.eq(last.at),
+                    api_tokens::last_used_address.eq(&last.address),
+                    api_tokens::last_used_client.eq(&last.client),
+                ))
+                .execute(c))?,
+            Used::Session(id) => on!(tx, c => diesel::update(sessions::table.find(id))
+                .set((
+                    sessions::seen_at.eq(last.at),
+                    sessions::idle_until.eq(after(last.at, idle)),
+                    sessions::address.eq(&last.address),
+                    sessions::client.eq(&last.client),
+                ))
+                .execute(c))?,
+        };
     }
     Ok(())
 }

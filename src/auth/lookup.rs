@@ -5,6 +5,7 @@
 
 use diesel::prelude::*;
 
+use super::sessions::{self, Held};
 use super::{Credential, Digest, Scopes};
 use crate::db::tables::{access_tokens, api_tokens, grants, identities, users};
 use crate::db::{AsConn, DbError};
@@ -19,6 +20,8 @@ pub struct Admitted {
     pub credential: Credential,
     /// Of what has its last use written.
     pub token_id: Option<i32>,
+    /// Of a browser.
+    pub session: Option<Held>,
     pub scopes: Scopes,
     /// Requests that it may make in a minute; none: any.
     pub per_minute: Option<i32>,
@@ -67,6 +70,7 @@ pub fn lookup(conn: &mut impl AsConn, credential: Credential, now: Instant) -> R
             Ok(admitted.map(|admitted| Admitted { credential, scopes, expires_at, ..admitted }))
         }
         Credential::Identity(id) => identity(conn, id),
+        Credential::Session(digest) => session(conn, digest, now),
     }
 }
 
@@ -95,6 +99,7 @@ fn access(conn: &mut impl AsConn, digest: Digest, now: Instant) -> Result<Option
         caller: Caller { user_id, user_guid, name, role: Role::from_number(role), duties: Duties::from_bits(duties) },
         credential: Credential::Access(digest),
         token_id: None,
+        session: None,
         per_minute: None,
         scopes: Scopes::DEFAULT,
         expires_at,
@@ -126,6 +131,7 @@ fn identity(conn: &mut impl AsConn, id: i32) -> Result<Option<Admitted>, DbError
         caller: Caller { user_id, user_guid, name, role: Role::from_number(role), duties: Duties::from_bits(duties) },
         credential: Credential::Identity(id),
         token_id: None,
+        session: None,
         per_minute: None,
         scopes: Scopes::ALL,
         // The connection has an end of its own.
@@ -134,6 +140,22 @@ fn identity(conn: &mut impl AsConn, id: i32) -> Result<Option<Admitted>, DbError
         auth_version,
     };
     Ok(found.filter(|(.., is_active, _, _)| *is_active).map(admitted))
+}
+
+/// The person of a session. The role alone says what it may.
+fn session(conn: &mut impl AsConn, digest: Digest, now: Instant) -> Result<Option<Admitted>, DbError> {
+    let admitted = |(caller, auth_version, held): (Caller, i32, Held)| Admitted {
+        caller,
+        credential: Credential::Session(digest),
+        token_id: None,
+        per_minute: None,
+        scopes: Scopes::ALL,
+        expires_at: held.expires_at,
+        version: held.id,
+        session: Some(held),
+        auth_version,
+    };
+    Ok(sessions::find(conn, &digest, now)?.map(admitted))
 }
 
 fn find(conn: &mut impl AsConn, digest: &Digest) -> Result<Option<Row>, DbError> {
@@ -178,6 +200,7 @@ impl Row {
             caller,
             credential,
             token_id: Some(self.token_id),
+            session: None,
             per_minute: self.per_minute,
             scopes: Scopes::from_bits(self.scopes),
             expires_at: self.expires_at,

@@ -12,10 +12,14 @@ pub mod grants;
 pub mod identities;
 mod issue;
 mod keys;
+pub mod links;
+pub mod local;
 mod lookup;
 pub mod ntlm;
 pub mod oidc;
 pub mod outbound;
+pub mod secret;
+pub mod sessions;
 pub mod throttle;
 pub mod tokens;
 pub mod vault;
@@ -24,7 +28,7 @@ pub mod windows;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-pub use door::{Door, Use, write_uses};
+pub use door::{Door, Use, Used, write_uses};
 pub use issue::{NewToken, Token, TokenError, create, end, list, make, of_person, revoke, revoke_held, rotate};
 pub use keys::{NEXT_LINKS, find_key, make_key};
 pub use lookup::{Admitted, lookup};
@@ -47,6 +51,8 @@ pub enum Credential {
     Provider { identity: i32, scopes: Scopes, expires_at: Instant },
     /// An identity that has proven itself on this connection, or by a proxy's word, by its id.
     Identity(i32),
+    /// A browser's cookie, by its digest.
+    Session(Digest),
 }
 
 /// What the headers of a request carry.
@@ -69,6 +75,9 @@ pub enum Refusal {
     /// Role None, or a token without the scope.
     #[error("the role or the token's scopes do not admit this")]
     Denied,
+    /// AU-74.
+    #[error("the person signed in too long ago for this")]
+    Stale,
 }
 
 /// Longest message of a handshake, in base64.

@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::windows::Account;
 use crate::db::tables::sign_in_counts;
 use crate::db::{AsConn, DbError, Tx};
 use crate::on;
@@ -42,7 +41,7 @@ pub struct Limits {
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// Absent where the name is no account's of this site.
-    pub account: Option<Account>,
+    pub account: Option<String>,
     pub network: Option<IpAddr>,
 }
 

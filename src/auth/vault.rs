@@ -69,6 +69,11 @@ impl Vault {
         Ok(Vault { keys })
     }
 
+    /// With a key that the site made for itself.
+    pub fn of(key: [u8; 32]) -> Vault {
+        Vault { keys: vec![(1, key)] }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

@@ -5,10 +5,14 @@ use std::net::{SocketAddr, TcpListener};
 use clap::Args;
 
 use super::failure::{Exit, Failure, Result};
-use super::settings::{ConfigArgs, DatabaseArgs, database_url, open_threads, prepare, start_logging};
+use super::output;
+use super::settings::{ConfigArgs, DatabaseArgs, connect, database_url, open_threads, prepare, start_logging};
+use super::user::base;
+use crate::auth::links;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::DatabaseUrl;
+use crate::db::{DatabaseUrl, DbError, Hold, Role as ConnRole};
+use crate::domain::accounts;
 use crate::http::{self, App};
 use crate::telemetry::Metrics;
 
@@ -36,9 +40,29 @@ impl Serve {
         start_logging(&config);
         let url = database_url(&config)?;
         prepare(&config, &url)?;
-        let (listener, _) = listen(&config)?;
+        let (listener, address) = listen(&config)?;
+        invite(&config, address)?;
         serve(config, url, listener)
     }
+}
+
+/// Prints a link where nobody could let others in (AU-71). It stands on the terminal alone: no log has it.
+fn invite(config: &Config, address: SocketAddr) -> Result {
+    let mut conn = connect(config, ConnRole::Writer)?;
+    if !config.auth.local_accounts || !accounts::lacks_administrator(&mut conn)? {
+        return Ok(());
+    }
+    let now = Clock::system().now();
+    let secret = conn.write::<_, DbError>(|tx| {
+        tx.hold(Hold::Shared)?;
+        links::make(tx, links::For::FirstAdministrator, now)
+    })?;
+    let mut config = config.clone();
+    config.server.listen = address.to_string();
+    output::line(format!(
+        "Nobody administers this server yet. Open this within 24 hours, once, to become its administrator:\n  {}",
+        links::address(&base(&config), &secret, None)
+    ))
 }
 
 /// The listener, before anything slow is begun; a taken port shows at once.

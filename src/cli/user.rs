@@ -9,11 +9,12 @@ use super::failure::{Exit, Failure, Result};
 use super::output;
 use super::settings::{ConfigArgs, DatabaseArgs, connect};
 use crate::auth::identities::{self, IdentityError};
+use crate::auth::links;
 use crate::auth::ntlm::nt_hash;
 use crate::auth::windows::Account;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{Hold, Role as ConnRole, Tx};
+use crate::db::{DbError, Hold, Role as ConnRole, Tx};
 use crate::domain::people::{self, NewPerson, PeopleError, Person};
 use crate::http::signin;
 use crate::policy::Role;
@@ -27,6 +28,7 @@ use crate::policy::Role;
   timeledger user windows-account ann@example.com 'CORP\\ann'
   timeledger user windows-password ann@example.com 'CORP\\ann' < password.txt
   timeledger user provider-account ann@example.com 4f1c2a7e-0000-4000-8000-000000000001
+  timeledger user link ann@example.com
 
 NAME is a unique name, in any letter case, or an id. Roles: None, Team (own time), Product (everybody's time and
 budgets), Budget (manages budgets), Administrator.")]
@@ -107,6 +109,15 @@ enum Action {
         #[command(flatten)]
         database: DatabaseArgs,
     },
+    /// Print a link with which somebody sets a password for this server, once, within an hour
+    ///
+    /// Whoever has the link can sign in as that person: send it to nobody else. An earlier link is void.
+    Link {
+        /// Unique name or id
+        user: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
     /// Keep the password of a Windows account here, from standard input
     WindowsPassword {
         /// Unique name or id
@@ -149,6 +160,7 @@ impl User {
                 let issuer = issuer.unwrap_or_else(|| config.oidc.issuer.clone());
                 provider_account(&config, &user, (&issuer, &subject), remove)
             }
+            Action::Link { user, database } => link(&args.load(&database, None)?.config, &user),
             Action::WindowsPassword { user, account, database } => {
                 let config = args.load(&database, None)?.config;
                 keep_password(&config, &user, &windows_account(&config, &account)?)
@@ -212,6 +224,31 @@ fn provider_account(config: &Config, user: &str, (issuer, subject): (&str, &str)
     }
     let may = if remove { "may no longer" } else { "may" };
     output::line(format!("{} {may} sign in as {subject} of {issuer}", person.unique_name))
+}
+
+fn link(config: &Config, user: &str) -> Result {
+    if !config.auth.local_accounts {
+        let why = "this server keeps no passwords";
+        return Err(Failure::new(Exit::Failed, "no link was made", why, "set auth.local_accounts = true"));
+    }
+    let mut conn = connect(config, ConnRole::Writer)?;
+    let person = people::find(&mut conn, user)?;
+    let now = Clock::system().now();
+    let secret = conn.write::<_, DbError>(|tx| {
+        tx.hold(Hold::Shared)?;
+        links::make(tx, links::For::Person(person.id), now)
+    })?;
+    output::line(links::address(&base(config), &secret, Some(&person.unique_name)))
+}
+
+/// Where browsers find this server.
+pub fn base(config: &Config) -> String {
+    let configured = config.server.public_url.trim_end_matches('/');
+    if !configured.is_empty() {
+        return configured.to_owned();
+    }
+    let scheme = if config.tls.certificate.is_empty() { "http" } else { "https" };
+    format!("{scheme}://{}", config.server.listen)
 }
 
 fn keep_password(config: &Config, user: &str, account: &Account) -> Result {

@@ -45,6 +45,9 @@ pub struct Server {
     pub public_url: String,
     /// Networks whose `Forwarded` and `X-Forwarded-*` headers are believed, such as `10.0.0.0/8`.
     pub trusted_proxies: Vec<String>,
+    /// Host names under which clients know this server, without ports; a request that names another is refused (AU-94).
+    /// Empty: any, since `server.public_url` is what links are made of.
+    pub hosts: Vec<String>,
     /// Names of the collections that `/api/{Collection}/odata` takes. Empty: one organization, any name means it.
     pub organizations: Vec<String>,
     /// Threads that serve HTTP. 0: one a core.
@@ -71,6 +74,7 @@ impl Default for Server {
             listen: "127.0.0.1:7177".to_owned(),
             public_url: String::new(),
             trusted_proxies: Vec::new(),
+            hosts: Vec::new(),
             organizations: Vec::new(),
             workers: 0,
             max_connections: 10_000,

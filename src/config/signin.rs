@@ -36,6 +36,12 @@ pub struct Auth {
     pub account_failures: u32,
     /// The window, in seconds.
     pub failure_window: u64,
+    /// Accounts with passwords that this server keeps, for people in browsers: `user link` makes one.
+    pub local_accounts: bool,
+    /// Minutes without a request after which a browser is signed out.
+    pub session_idle_minutes: u64,
+    /// Days after which a browser must sign in again.
+    pub session_days: u64,
 }
 
 impl Default for Auth {
@@ -55,6 +61,9 @@ impl Default for Auth {
             address_failures: 100,
             account_failures: 50,
             failure_window: 900,
+            local_accounts: true,
+            session_idle_minutes: 8 * 60,
+            session_days: 14,
         }
     }
 }
@@ -170,6 +179,15 @@ pub struct Oidc {
     pub provision: Provision,
     /// Where Power BI's organizational account is sent. Empty: as the provider says.
     pub authorization_uri: String,
+    /// This server, as the provider knows it, for people in browsers; its redirect address there is
+    /// `{server.public_url}/signin/oidc/callback`. Empty: nobody signs in with a browser there.
+    pub client_id: String,
+    /// What the provider gave for it. Empty: a public client.
+    pub client_secret: Secret,
+    /// What browsers ask the provider for.
+    pub scopes: Vec<String>,
+    /// How the sign-in page calls the provider.
+    pub name: String,
 }
 
 impl Default for Oidc {
@@ -182,6 +200,10 @@ impl Default for Oidc {
             roles: Vec::new(),
             provision: Provision::DefaultRole,
             authorization_uri: String::new(),
+            client_id: String::new(),
+            client_secret: Secret::default(),
+            scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
+            name: "your organization".to_owned(),
         }
     }
 }
@@ -216,6 +238,8 @@ pub(super) fn check(auth: &Auth, ntlm: &Ntlm) -> Result<(), (&'static str, Strin
         ("auth.address_failures", auth.address_failures.into()),
         ("auth.account_failures", auth.account_failures.into()),
         ("auth.failure_window", auth.failure_window),
+        ("auth.session_idle_minutes", auth.session_idle_minutes),
+        ("auth.session_days", auth.session_days),
         ("ntlm.domain_failures", ntlm.domain_failures.into()),
         ("ntlm.identity_minutes", ntlm.identity_minutes),
         ("ntlm.max_half_open", ntlm.max_half_open as u64),

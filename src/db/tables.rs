@@ -637,10 +637,10 @@ diesel::table! {
         signed_in_at -> InstantType,
         created_at -> InstantType,
         seen_at -> InstantType,
+        idle_until -> InstantType,
         expires_at -> InstantType,
         address -> Nullable<Text>,
         client -> Nullable<Text>,
-        version -> Integer,
     }
 }
 
@@ -671,11 +671,8 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::sql::dialect::InstantType;
 
-    sign_in_states (digest) {
+    used_sign_ins (digest) {
         digest -> Binary,
-        browser -> Binary,
-        return_to -> Text,
-        prompted -> Bool,
         expires_at -> InstantType,
     }
 }
@@ -756,5 +753,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     local_passwords,
     password_links,
-    sign_in_states,
+    used_sign_ins,
 );

@@ -8,6 +8,7 @@
 //! their rules ask about (settings, weeks, budgets, kinds of work, people, and work items with their tree). A writer without
 //! it is refused.
 
+pub mod accounts;
 pub mod activity_types;
 pub mod approvals;
 pub mod budgets;

@@ -4,8 +4,6 @@
 //! stands, and once who let the client in. Both are kept as digests. A PIN lives for a minute; how many live at once, and how many wrong ones a person
 //! may type, is bounded, so that nobody finds one by trying.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -97,9 +95,7 @@ pub fn create(tx: &mut Tx<'_>, address: &str, now: Instant) -> Result<Option<Pai
             break (pin, digest);
         }
     };
-    let mut bytes = [0u8; 32];
-    fill(&mut bytes)?;
-    let secret = URL_SAFE_NO_PAD.encode(bytes);
+    let secret = auth::secret::draw()?;
     let row = (
         pairings::secret.eq(secret_digest(&secret)),
         pairings::pin.eq(digest),
@@ -111,6 +107,44 @@ pub fn create(tx: &mut Tx<'_>, address: &str, now: Instant) -> Result<Option<Pai
     Ok(Some(Pairing { pin, secret }))
 }
 
+/// Who asked for a PIN, and when (AU-56).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub address: String,
+    pub created_at: Instant,
+}
+
+/// A person looks who asked for a PIN, before it is allowed. A wrong one counts.
+pub fn look(
+    tx: &mut Tx<'_>,
+    user_id: i32,
+    pin: &str,
+    now: Instant,
+) -> Result<(Typed, Option<Asked>), DbError> {
+    counting(tx)?;
+    let wrong = Wrong::of(tx, user_id, now)?;
+    if let Some(seconds) = wrong.wait(now) {
+        return Ok((Typed::TooMany(seconds), None));
+    }
+    let digest = pin_digest(&auth::make_key(tx, KEY)?, pin.trim());
+    let columns = (pairings::address, pairings::created_at);
+    let found: Option<(String, Instant)> = on!(tx, c => live(&digest, now).select(columns).first(c).optional())?;
+    if let Some((address, created_at)) = found {
+        return Ok((Typed::Right, Some(Asked { address, created_at })));
+    }
+    wrong.one_more(tx, user_id, now)?;
+    Ok((Typed::Wrong, None))
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn live(digest: &[u8], now: Instant) -> _ {
+    let digest: Vec<u8> = digest.to_vec();
+    pairings::table
+        .filter(pairings::pin.eq(digest))
+        .filter(pairings::user_id.is_null())
+        .filter(pairings::expires_at.gt(now))
+}
+
 /// A person types a PIN. A right one is good once.
 pub fn validate(tx: &mut Tx<'_>, user_id: i32, pin: &str, now: Instant) -> Result<Typed, DbError> {
     counting(tx)?;
@@ -119,10 +153,7 @@ pub fn validate(tx: &mut Tx<'_>, user_id: i32, pin: &str, now: Instant) -> Resul
         return Ok(Typed::TooMany(seconds));
     }
     let digest = pin_digest(&auth::make_key(tx, KEY)?, pin.trim());
-    let live = pairings::table
-        .filter(pairings::pin.eq(&digest))
-        .filter(pairings::user_id.is_null())
-        .filter(pairings::expires_at.gt(now));
+    let live = live(&digest, now);
     let changed = on!(tx, c => diesel::update(live)
         .set((pairings::user_id.eq(user_id), pairings::expires_at.eq(Instant(now.0 + SECRET_LIFETIME))))
         .execute(c))?;

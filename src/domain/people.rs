@@ -373,6 +373,14 @@ pub fn set_role(tx: &mut Tx<'_>, who: &str, role: Role) -> Result<Person, People
     Ok(Person { role, ..person })
 }
 
+/// Ends all that was let in before (AU-5), whatever the credential.
+pub fn raise_version(tx: &mut Tx<'_>, user_id: i32) -> Result<(), DbError> {
+    on!(tx, c => diesel::update(users::table.find(user_id))
+        .set(users::auth_version.eq(users::auth_version + 1))
+        .execute(c))?;
+    Ok(())
+}
+
 /// Lets a person in, or keeps them out; their time stays.
 pub fn set_active(tx: &mut Tx<'_>, who: &str, is_active: bool) -> Result<Person, PeopleError> {
     let person = find(tx, who)?;

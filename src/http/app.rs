@@ -17,11 +17,12 @@ use super::concurrency::Concurrency;
 use super::fields::KnownFields;
 use super::floods::Floods;
 use super::problem::Problem;
-use super::signin::{self, Oidc, Record, Windows};
+use super::signin::{self, Browsers, Oidc, Passwords, Record, Windows};
 use super::tls::{self, Tls};
 use super::tracking::{self, Listeners};
 use super::{assets, health, jobs, middleware};
-use crate::auth::{self, Door};
+use crate::auth::sessions::{self, Lifetime};
+use crate::auth::{self, Door, throttle};
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError, Network};
 use crate::db::{Db, DbError};
@@ -48,12 +49,18 @@ pub struct App {
     pub(super) listeners: Listeners,
     pub(super) fields: KnownFields,
     sealer: OnceCell<Sealer>,
+    csrf: OnceCell<[u8; 32]>,
     trusted: Vec<Network>,
     /// Sign-in with Windows accounts, where it is set up.
     pub(super) windows: Option<Windows>,
     pub(super) record: Record,
+    pub(super) sign_in_limits: throttle::Limits,
+    pub(super) passwords: Passwords,
+    pub(super) session_lifetime: Lifetime,
     /// The OpenID provider, where there is one.
     pub(super) oidc: Option<Oidc>,
+    /// This server as that provider knows it, where people sign in there with a browser.
+    pub(super) browsers: Option<Browsers>,
     /// The certificate of this server, where it has one.
     pub(super) tls: Option<Arc<Tls>>,
 }
@@ -78,6 +85,11 @@ impl App {
             listeners: Listeners::default(),
             fields: KnownFields::default(),
             sealer: OnceCell::new(),
+            csrf: OnceCell::new(),
+            sign_in_limits: signin::limits(&config),
+            passwords: Passwords::default(),
+            session_lifetime: session_lifetime(&config.auth),
+            browsers: Browsers::of(&config)?,
             door: Door::default(),
             config,
             db,
@@ -102,6 +114,12 @@ impl App {
         Ok(sealer.clone())
     }
 
+    /// Shows that a page is one of ours.
+    pub(super) async fn csrf_key(&self) -> Result<[u8; 32], DbError> {
+        let key = || self.db.write(|tx| auth::make_key(tx, sessions::CSRF));
+        Ok(*self.csrf.get_or_try_init(key).await?)
+    }
+
     /// Whether what this proxy says of its client is believed.
     pub(super) fn trusts(&self, proxy: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(proxy))
@@ -112,10 +130,18 @@ impl App {
         if uses.is_empty() {
             return;
         }
-        let written: Result<(), DbError> = self.db.write(move |tx| auth::write_uses(tx, &uses)).await;
+        let idle = self.session_lifetime.idle;
+        let written: Result<(), DbError> = self.db.write(move |tx| auth::write_uses(tx, &uses, idle)).await;
         if let Err(error) = written {
             tracing::warn!(cause = %error, "the last use of tokens could not be written");
         }
+    }
+}
+
+fn session_lifetime(knobs: &config::Auth) -> Lifetime {
+    Lifetime {
+        idle: Duration::from_secs(knobs.session_idle_minutes.saturating_mul(60)),
+        whole: Duration::from_secs(knobs.session_days.saturating_mul(86_400)),
     }
 }
 
@@ -149,6 +175,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(read_only("/metrics", health::metrics))
         .service(read_only("/version", health::version))
         .configure(super::tracking::configure)
+        .configure(super::pages::configure)
         .configure(super::pin::configure)
         .configure(super::token::configure)
         .configure(super::api::configure)
@@ -157,7 +184,7 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 /// A resource that takes GET and HEAD.
-fn read_only<F, Args>(path: &str, handler: F) -> Resource
+pub(super) fn read_only<F, Args>(path: &str, handler: F) -> Resource
 where
     F: Handler<Args> + Copy,
     Args: FromRequest + 'static,

@@ -185,10 +185,25 @@ fn check_limits(request: &ServiceRequest, app: &App) -> Result<(), Problem> {
     if uri > server.max_url_bytes {
         return Err(Problem::url_too_long(server.max_url_bytes));
     }
+    if !names_us(request, &server.hosts) {
+        return Err(Problem::unknown_host());
+    }
     if request.headers().iter().any(|(_, value)| value.len() > server.max_header_bytes) {
         return Err(Problem::header_too_large(server.max_header_bytes));
     }
     Ok(())
+}
+
+/// Whether the request is for a host of ours (AU-94).
+fn names_us(request: &ServiceRequest, hosts: &[String]) -> bool {
+    if hosts.is_empty() {
+        return true;
+    }
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).or(request.uri().host());
+    let host = host.unwrap_or_default();
+    // A port, behind the colon that is in no brackets.
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |it| it.0);
+    hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// What every answer carries (AU-92), unless its route knows better.

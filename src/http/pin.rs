@@ -1,6 +1,6 @@
 //! `/api/pin/…` (contract §2.1): a client gets a PIN, its person types it, the client asks whether that was done.
 //!
-//! In: `create` and `status` from anybody, `validate` from a signed-in person. Out: PIN and secret, a word, or a code of
+//! In: `create` and `status` from anybody, `look` and `validate` from a signed-in person. Out: PIN and secret, a word, or a code of
 //! the contract. What follows upon a validated secret is `/token`.
 
 use actix_web::http::StatusCode;
@@ -15,12 +15,14 @@ use super::middleware::RoutePattern;
 use super::public::client_address;
 use super::reader::Need;
 use super::rest::versions;
+use super::v1::objects::utc;
 use super::{App, Problem, Reader};
 use crate::auth::Scopes;
-use crate::db::{AsConn, DbError, Hold};
-use crate::domain::pairing::{self, Typed};
+use crate::db::{AsConn, DbError, Hold, Tx};
+use crate::domain::pairing::{self, Asked, Typed};
 use crate::domain::refusal::{Kind, Refusal};
 use crate::policy::{Duties, Role};
+use crate::sql::Instant;
 
 /// Bytes of a body: a PIN or a secret.
 const LARGEST: usize = 4_096;
@@ -46,6 +48,7 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
         "create" => "/api/pin/create",
         "status" => "/api/pin/status",
         "validate" => "/api/pin/validate",
+        "look" => "/api/pin/look",
         _ => return Err(Problem::not_found()),
     };
     RoutePattern::set(&http, pattern);
@@ -57,6 +60,7 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
     let body = match step.as_str() {
         "create" => create(&http, &app).await?,
         "status" => status(payload, &app).await?,
+        "look" => look(&http, payload, &app).await?,
         _ => validate(&http, payload, &app).await?,
     };
     Ok(HttpResponse::Ok()
@@ -106,6 +110,21 @@ async fn status(payload: Payload, app: &App) -> Result<Value, Problem> {
 }
 
 async fn validate(http: &HttpRequest, payload: Payload, app: &App) -> Result<Value, Problem> {
+    let step: Step = |tx, user_id, pin, now| Ok((pairing::validate(tx, user_id, pin, now)?, None));
+    typed(http, payload, app, step).await.map(|_| json!({"status": "Validated"}))
+}
+
+/// Ours, beside the contract: the page shows who asked before it allows (AU-56).
+async fn look(http: &HttpRequest, payload: Payload, app: &App) -> Result<Value, Problem> {
+    let asked = typed(http, payload, app, pairing::look).await?;
+    let asked = asked.ok_or_else(|| Problem::internal("a right PIN of nobody"))?;
+    Ok(json!({"address": asked.address, "createdAt": utc(asked.created_at)}))
+}
+
+/// What a signed-in person does with a PIN.
+type Step = fn(&mut Tx<'_>, i32, &str, Instant) -> Result<(Typed, Option<Asked>), DbError>;
+
+async fn typed(http: &HttpRequest, payload: Payload, app: &App, step: Step) -> Result<Option<Asked>, Problem> {
     let need = Need { scope: Scopes::TIME_WRITE, least: Role::Team, duties: Duties::NONE };
     let reader = Reader::admit(http, need).await?;
     let bytes = read(payload).await?;
@@ -115,17 +134,17 @@ async fn validate(http: &HttpRequest, payload: Payload, app: &App) -> Result<Val
     let pin = Body::read(&PIN, &with_zeros(sent), "")?.text("pin").map(str::to_owned).ok_or_else(missing)?;
     let (user_id, now) = (reader.caller().user_id, app.clock.now());
     let holder = reader.clone();
-    let typed = app.db.write(move |tx| {
+    let done = app.db.write(move |tx| {
         tx.hold(Hold::Shared)?;
         if !holder.still_holds(tx.as_conn())? {
             return Ok::<_, DbError>(None);
         }
-        pairing::validate(tx, user_id, &pin, now).map(Some)
+        step(tx, user_id, &pin, now).map(Some)
     });
-    match typed.await? {
-        Some(Typed::Right) => Ok(json!({"status": "Validated"})),
-        Some(Typed::Wrong) => Err(Refusal::new(Kind::NotFound, "This PIN is wrong, or no longer good.").into()),
-        Some(Typed::TooMany(seconds)) => {
+    match done.await? {
+        Some((Typed::Right, asked)) => Ok(asked),
+        Some((Typed::Wrong, _)) => Err(Refusal::new(Kind::NotFound, "This PIN is wrong, or no longer good.").into()),
+        Some((Typed::TooMany(seconds), _)) => {
             let message = format!("Too many wrong PINs. Try again in {seconds} seconds.");
             Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "QuoteExceededError", message).retry_after(seconds))
         }

@@ -189,8 +189,14 @@ impl Problem {
     /// 403: a page elsewhere let a browser send this (AU-73).
     pub(super) fn foreign_origin() -> Problem {
         let message =
-            "This request was sent from another site's page. Windows sign-in does not cover that; use a token.";
+            "This request does not come from a page of this server, or lacks its X-CSRF-Token. Programs use a token.";
         Problem::new(StatusCode::FORBIDDEN, "CsrfFailed", message)
+    }
+
+    /// 400: a request for some other server (AU-94).
+    pub(super) fn unknown_host() -> Problem {
+        let message = "This server is not known under the name in Host (server.hosts).";
+        Problem::new(StatusCode::BAD_REQUEST, "UnknownHost", message)
     }
 
     /// 408: a body that does not come.
@@ -430,6 +436,11 @@ impl From<Refusal> for Problem {
                 Code::AccessDenied,
                 "This door is locked: your role or the scopes of your token do not admit this. Ask an administrator \
                  for a role.",
+            ),
+            Refusal::Stale => Problem::new(
+                StatusCode::FORBIDDEN,
+                "ReauthRequired",
+                "You signed in longer than 15 minutes ago. Sign in again, then repeat this.",
             ),
         };
         problem.0.cause = Some(refusal.to_string());

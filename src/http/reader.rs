@@ -15,7 +15,8 @@ use super::middleware::{UserId, hold};
 use super::problem::Problem;
 use super::public::client_address;
 use super::signin::SignedIn;
-use crate::auth::{self, Admitted, Credential, Presented, Refusal, Scopes};
+use crate::auth::sessions::Held;
+use crate::auth::{self, Admitted, Credential, Presented, Refusal, Scopes, Used};
 use crate::db::{Conn, DbError};
 use crate::policy::{Caller, Duties, Role};
 
@@ -34,11 +35,17 @@ impl Need {
 
     /// AU-14: a scope narrows the role; role None has the door locked.
     fn check(self, admitted: &Admitted) -> Result<(), Refusal> {
-        let caller = &admitted.caller;
-        let fits = caller.role >= self.least || caller.has(self.duties);
-        if fits && admitted.scopes.admit(self.scope) { Ok(()) } else { Err(Refusal::Denied) }
+        if self.fits(admitted) && admitted.scopes.admit(self.scope) { Ok(()) } else { Err(Refusal::Denied) }
+    }
+
+    fn fits(self, admitted: &Admitted) -> bool {
+        admitted.caller.role >= self.least || admitted.caller.has(self.duties)
     }
 }
+
+/// The role would do, and the credential's scopes do not: what RFC 6750 §3.1 has a word for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScopeMissing;
 
 /// A caller who may do what was asked. The first statement of every database job on its behalf is [`Reader::still_holds`].
 #[derive(Clone, Debug)]
@@ -51,6 +58,11 @@ pub struct Reader {
 impl Reader {
     pub fn caller(&self) -> &Caller {
         &self.admitted.caller
+    }
+
+    /// The browser's session, where it is one.
+    pub fn session(&self) -> Option<&Held> {
+        self.admitted.session.as_ref()
     }
 
     /// What the credential may be used for.
@@ -105,23 +117,27 @@ async fn admit(request: &HttpRequest, need: Need) -> Result<Reader, Problem> {
         None => look_up(&app, credential).await?,
     };
     request.extensions_mut().insert(UserId(admitted.caller.user_id));
+    if need.fits(&admitted) && !admitted.scopes.admit(need.scope) {
+        request.extensions_mut().insert(ScopeMissing);
+    }
     need.check(&admitted)?;
     app.door.count(&admitted, now).map_err(Problem::token_is_busy)?;
     let limit = app.concurrency.limit();
     let permit = app.concurrency.permit(admitted.caller.user_id).ok_or_else(|| Problem::too_many_requests(limit))?;
     hold(request, permit);
     let client = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    if let Some(token_id) = admitted.token_id {
+    let session = admitted.session.as_ref().map(|held| Used::Session(held.id));
+    if let Some(used) = admitted.token_id.map(Used::Token).or(session) {
         let address = client_address(request).map(|address| address.to_string());
-        app.door.used(token_id, now, address, client);
+        app.door.used(used, now, address, client);
     }
     Ok(Reader { admitted, need, app })
 }
 
 /// That of the connection or a proxy, else that of the request's own headers.
 fn credential(request: &HttpRequest) -> Result<Credential, Refusal> {
-    if let Some(SignedIn(credential)) = request.extensions().get::<SignedIn>() {
-        return Ok(*credential);
+    if let Some(credential) = SignedIn::of(request) {
+        return Ok(credential);
     }
     let values = request.headers().get_all(header::AUTHORIZATION).map(|value| value.as_bytes());
     match auth::presented(values)? {

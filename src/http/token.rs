@@ -2,13 +2,12 @@
 //!
 //! In: a form. Out: the token object of the contract, or an error of RFC 6749 §5.2. A query string is ignored.
 
-use std::collections::HashMap;
-
 use actix_web::http::{Method, header};
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde_json::{Value, json};
 
+use super::form::{self, NoForm};
 use super::middleware::RoutePattern;
 use super::public::client_address;
 use super::{App, Problem};
@@ -16,9 +15,6 @@ use crate::auth::grants::{self, ACCESS_SECONDS, CLIENT, Pair, Refreshed};
 use crate::db::{DbError, Hold};
 use crate::domain::pairing::{self, Redeemed, Status};
 use crate::sql::Instant;
-
-/// Bytes of a form.
-const LARGEST: usize = 8_192;
 
 pub fn configure(config: &mut ServiceConfig) {
     config.service(web::resource("/{token:(?i:token)}").route(web::route().to(answer)));
@@ -60,9 +56,10 @@ async fn exchanged(
     app: &Data<App>,
     now: Instant,
 ) -> Result<Result<Pair, Refused>, Problem> {
-    let form = match form(http, payload).await? {
+    let form = match form::read(http, payload).await {
         Ok(form) => form,
-        Err(refused) => return Ok(Err(refused)),
+        Err(NoForm::Broken(problem)) => return Err(problem),
+        Err(no) => return Ok(Err(Refused("invalid_request", no.sentence()))),
     };
     let of = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     if of("client_id") != CLIENT {
@@ -80,26 +77,6 @@ async fn exchanged(
         "" => Ok(Err(Refused("invalid_request", "grant_type is missing: authorization_code or refresh_token."))),
         _ => Ok(Err(Refused("unsupported_grant_type", "grant_type must be authorization_code or refresh_token."))),
     }
-}
-
-/// The members of the form; one that comes twice is an error (RFC 6749 §3.2).
-async fn form(http: &HttpRequest, payload: Payload) -> Result<Result<HashMap<String, String>, Refused>, Problem> {
-    let kind = http.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    let bytes = match payload.to_bytes_limited(LARGEST).await {
-        Ok(bytes) => bytes.map_err(|error| Problem::of_actix(&error))?,
-        Err(_) => return Ok(Err(Refused("invalid_request", "The body is too long."))),
-    };
-    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Ok(Err(Refused("invalid_request", "The body must be application/x-www-form-urlencoded.")));
-    }
-    let mut form = HashMap::new();
-    for (name, value) in form_urlencoded::parse(&bytes) {
-        if form.insert(name.into_owned(), value.into_owned()).is_some() {
-            return Ok(Err(Refused("invalid_request", "A member of the form comes twice.")));
-        }
-    }
-    Ok(Ok(form))
 }
 
 async fn redeemed(app: &Data<App>, secret: String, now: Instant) -> Result<Result<Pair, Refused>, DbError> {

@@ -14,10 +14,10 @@ CREATE TABLE sessions (
     signed_in_at timestamptz NOT NULL, -- when the person last proved who they are
     created_at timestamptz NOT NULL,
     seen_at timestamptz NOT NULL,
+    idle_until timestamptz NOT NULL, -- its end, if nobody uses it
     expires_at timestamptz NOT NULL,
     address text COLLATE "C",
-    client text COLLATE "C", -- what the browser calls itself
-    version integer NOT NULL
+    client text COLLATE "C" -- what the browser calls itself
 );
 CREATE INDEX sessions_by_user ON sessions (user_id);
 CREATE INDEX sessions_by_age ON sessions (expires_at);
@@ -38,11 +38,8 @@ CREATE TABLE password_links (
     expires_at timestamptz NOT NULL
 );
 
--- Browsers that are at the OpenID provider at this moment.
-CREATE TABLE sign_in_states (
+-- Answers of the OpenID provider that were taken: each is good once.
+CREATE TABLE used_sign_ins (
     digest bytea NOT NULL PRIMARY KEY, -- SHA-256 of `state`
-    browser bytea NOT NULL, -- SHA-256 of the cookie that the browser keeps for it
-    return_to text COLLATE "C" NOT NULL,
-    prompted boolean NOT NULL, -- the provider was to ask the person again
     expires_at timestamptz NOT NULL
 );

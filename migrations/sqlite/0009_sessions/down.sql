@@ -1,4 +1,4 @@
-DROP TABLE sign_in_states;
+DROP TABLE used_sign_ins;
 DROP TABLE password_links;
 DROP TABLE local_passwords;
 DROP TABLE sessions;

@@ -14,10 +14,10 @@ CREATE TABLE sessions (
     signed_in_at INTEGER NOT NULL, -- when the person last proved who they are
     created_at INTEGER NOT NULL,
     seen_at INTEGER NOT NULL,
+    idle_until INTEGER NOT NULL, -- its end, if nobody uses it
     expires_at INTEGER NOT NULL,
     address TEXT,
-    client TEXT, -- what the browser calls itself
-    version INTEGER NOT NULL
+    client TEXT -- what the browser calls itself
 ) STRICT;
 CREATE INDEX sessions_by_user ON sessions (user_id);
 CREATE INDEX sessions_by_age ON sessions (expires_at);
@@ -38,11 +38,8 @@ CREATE TABLE password_links (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Browsers that are at the OpenID provider at this moment.
-CREATE TABLE sign_in_states (
+-- Answers of the OpenID provider that were taken: each is good once.
+CREATE TABLE used_sign_ins (
     digest BLOB NOT NULL PRIMARY KEY, -- SHA-256 of `state`
-    browser BLOB NOT NULL, -- SHA-256 of the cookie that the browser keeps for it
-    return_to TEXT NOT NULL,
-    prompted INTEGER NOT NULL, -- 1: the provider was to ask the person again
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

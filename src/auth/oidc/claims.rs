@@ -89,6 +89,12 @@ pub enum Rejected {
     Early,
     #[error("an ID token is no access token")]
     IdToken,
+    #[error("made for another sign-in")]
+    Nonce,
+    #[error("the provider refused the code: {0}")]
+    Code(String),
+    #[error("it is no logout token")]
+    NoLogout,
     #[error("the provider's keys cannot be had: {0}")]
     Provider(String),
 }
@@ -110,8 +116,13 @@ pub fn key<'k>(header: &Header, keys: &'k [Jwk]) -> Option<&'k Jwk> {
     }
 }
 
-/// Reads a token whose key was found.
+/// Reads an access token whose key was found.
 pub fn read(token: &str, header: &Header, key: &Jwk, rules: &Rules, now: Instant) -> Result<Claims, Rejected> {
+    check(&signed(token, header, key, rules)?, rules, now)
+}
+
+/// What a signature covers.
+pub fn signed(token: &str, header: &Header, key: &Jwk, rules: &Rules) -> Result<Map<String, Value>, Rejected> {
     crypto::install();
     let algorithm = header.alg;
     if !rules.algorithms.contains(&algorithm) {
@@ -126,7 +137,79 @@ pub fn read(token: &str, header: &Header, key: &Jwk, rules: &Rules, now: Instant
     (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, false);
     validation.required_spec_claims.clear();
     let decoded = jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation);
-    check(&decoded.map_err(|_| Rejected::Signature)?.claims, rules, now)
+    Ok(decoded.map_err(|_| Rejected::Signature)?.claims)
+}
+
+/// What the ID token of a sign-in says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdClaims {
+    /// Its scopes mean nothing.
+    pub claims: Claims,
+    /// When the person last showed the provider who they are, if it says so.
+    pub auth_time: Option<Instant>,
+    /// The name of the session there.
+    pub session: Option<String>,
+}
+
+/// Checks an ID token (OpenID Connect Core 1.0 §3.1.3.7): made for this client and this sign-in.
+pub fn check_id(
+    claims: &Map<String, Value>,
+    rules: &Rules,
+    client_id: &str,
+    nonce: &str,
+    now: Instant,
+) -> Result<IdClaims, Rejected> {
+    let text = |name: &'static str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    in_time(claims, now)?;
+    if !audiences(claims).any(|audience| audience == client_id) {
+        return Err(Rejected::Audience);
+    }
+    let several = audiences(claims).count() > 1;
+    if text("azp").map_or(several, |azp| azp != client_id) {
+        return Err(Rejected::Audience);
+    }
+    if text("nonce") != Some(nonce) {
+        return Err(Rejected::Nonce);
+    }
+    let auth_time = claims.get("auth_time").and_then(Value::as_i64);
+    Ok(IdClaims {
+        claims: Claims { is_app: false, ..spoken_for(claims, rules)? },
+        auth_time: auth_time.map(|seconds| Instant(seconds.saturating_mul(SECOND))),
+        session: text("sid").map(str::to_owned),
+    })
+}
+
+/// Whose sign-in ended at the provider (OpenID Connect Back-Channel Logout 1.0 §2.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logout {
+    pub issuer: String,
+    /// All of this person's; none: those of the session.
+    pub subject: Option<String>,
+    pub session: Option<String>,
+}
+
+pub fn check_logout(
+    claims: &Map<String, Value>,
+    rules: &Rules,
+    client_id: &str,
+    now: Instant,
+) -> Result<Logout, Rejected> {
+    const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+    let text = |name: &'static str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    in_time(claims, now)?;
+    if !audiences(claims).any(|audience| audience == client_id) {
+        return Err(Rejected::Audience);
+    }
+    let is_event = claims.get("events").and_then(|events| events.get(EVENT)).is_some_and(Value::is_object);
+    if !is_event || claims.contains_key("nonce") || text("jti").is_none() {
+        return Err(Rejected::NoLogout);
+    }
+    let issuer = issuer(text("iss").ok_or(Rejected::Missing("iss"))?, text("tid"), rules)?;
+    let (subject, session) = (text("tid").and(text("oid")).or(text("sub")), text("sid"));
+    if subject.is_none() && session.is_none() {
+        return Err(Rejected::Missing("sub"));
+    }
+    Ok(Logout { issuer, subject: subject.map(str::to_owned), session: session.map(str::to_owned) })
 }
 
 /// A key signs by the algorithms of its own type, and no other: else a public key would do as a shared secret.
@@ -142,8 +225,19 @@ pub(super) fn fits(key: &Jwk, algorithm: Algorithm) -> bool {
 }
 
 fn check(claims: &Map<String, Value>, rules: &Rules, now: Instant) -> Result<Claims, Rejected> {
-    let text = |name: &'static str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let needed = |name: &'static str| text(name).ok_or(Rejected::Missing(name));
+    in_time(claims, now)?;
+    let claims_of = spoken_for(claims, rules)?;
+    if !audiences(claims).any(|audience| is_ours(audience, rules)) {
+        return Err(Rejected::Audience);
+    }
+    if ["nonce", "at_hash", "c_hash"].iter().any(|name| claims.contains_key(*name)) {
+        return Err(Rejected::IdToken);
+    }
+    Ok(claims_of)
+}
+
+/// Whether a token is neither over nor has it still to begin.
+fn in_time(claims: &Map<String, Value>, now: Instant) -> Result<(), Rejected> {
     let seconds = |name: &'static str| match claims.get(name) {
         None => Ok(None),
         Some(value) => {
@@ -161,13 +255,15 @@ fn check(claims: &Map<String, Value>, rules: &Rules, now: Instant) -> Result<Cla
             return Err(Rejected::Early);
         }
     }
+    Ok(())
+}
+
+/// Who a token of the provider speaks for.
+fn spoken_for(claims: &Map<String, Value>, rules: &Rules) -> Result<Claims, Rejected> {
+    let text = |name: &'static str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let needed = |name: &'static str| text(name).ok_or(Rejected::Missing(name));
+    let expires = claims.get("exp").and_then(Value::as_f64).ok_or(Rejected::Missing("exp"))? as i64;
     let issuer = issuer(needed("iss")?, text("tid"), rules)?;
-    if !audiences(claims).any(|audience| is_ours(audience, rules)) {
-        return Err(Rejected::Audience);
-    }
-    if ["nonce", "at_hash", "c_hash"].iter().any(|name| claims.contains_key(*name)) {
-        return Err(Rejected::IdToken);
-    }
     let tenant_object = text("tid").and(text("oid"));
     let subject = tenant_object.map_or_else(|| needed("sub"), Ok)?.to_owned();
     let words = words(claims, "scp").or_else(|| words(claims, "scope"));
@@ -317,6 +413,58 @@ mod tests {
             ("nbf", json!(1_700_000_060)),
         ] {
             assert!(with(name, value.clone()).is_ok(), "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn au_55_an_id_token_is_of_one_client_and_one_sign_in() {
+        let good = || {
+            json!({"iss": "https://id.example.com", "aud": "web", "exp": 1_700_000_100, "sub": "ann", "nonce": "n",
+                   "auth_time": 1_699_999_990, "sid": "s1", "at_hash": "x"})
+        };
+        let checked = |claims: Value| check_id(claims.as_object().unwrap(), &rules(), "web", "n", NOW);
+        let known = checked(good()).unwrap();
+        assert_eq!((known.claims.subject.as_str(), known.session.as_deref()), ("ann", Some("s1")));
+        assert_eq!(known.auth_time, Some(Instant(1_699_999_990 * SECOND)));
+        for (name, value, rejected) in [
+            ("aud", json!("other"), Rejected::Audience),
+            ("aud", json!(["web", "other"]), Rejected::Audience),
+            ("azp", json!("other"), Rejected::Audience),
+            ("nonce", json!("m"), Rejected::Nonce),
+            ("nonce", json!(null), Rejected::Nonce),
+            ("iss", json!("https://id.example.org"), Rejected::Issuer),
+            ("exp", json!(1_699_999_940), Rejected::Expired),
+            ("sub", json!(null), Rejected::Missing("sub")),
+        ] {
+            let mut claims = good();
+            claims[name] = value.clone();
+            assert_eq!(checked(claims).err(), Some(rejected), "{name} {value}");
+        }
+        let mut several = good();
+        (several["aud"], several["azp"]) = (json!(["web", "other"]), json!("web"));
+        assert!(checked(several).is_ok());
+    }
+
+    #[test]
+    fn au_55_a_logout_token_says_whose_sign_in_ended() {
+        let good = || {
+            json!({"iss": "https://id.example.com", "aud": "web", "exp": 1_700_000_100, "sid": "s1", "jti": "j",
+                   "events": {"http://schemas.openid.net/event/backchannel-logout": {}}})
+        };
+        let checked = |claims: Value| check_logout(claims.as_object().unwrap(), &rules(), "web", NOW);
+        assert_eq!(checked(good()).unwrap().session.as_deref(), Some("s1"));
+        for (name, value, rejected) in [
+            ("aud", json!("other"), Rejected::Audience),
+            ("nonce", json!("n"), Rejected::NoLogout),
+            ("events", json!({}), Rejected::NoLogout),
+            ("jti", json!(null), Rejected::NoLogout),
+            ("sid", json!(null), Rejected::Missing("sub")),
+            ("exp", json!(null), Rejected::Missing("exp")),
+            ("iss", json!("x"), Rejected::Issuer),
+        ] {
+            let mut claims = good();
+            claims[name] = value.clone();
+            assert_eq!(checked(claims).err(), Some(rejected), "{name} {value}");
         }
     }
 

@@ -3,12 +3,22 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jsonwebtoken::Header;
 use jsonwebtoken::jwk::Jwk;
-use reqwest::{Client, Response, header};
-use serde::Deserialize;
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
+};
+use oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
+    ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse, TokenUrl,
+};
+use reqwest::{Response, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use super::claims::{self, Claims, Rejected, Rules};
+use super::claims::{self, Claims, IdClaims, Logout, Rejected, Rules};
+use super::web::{Begun, Returned};
 use crate::auth::outbound::{self, safe, told};
 use crate::sql::Instant;
 
@@ -21,11 +31,37 @@ const OLD: i64 = 86_400 * SECOND;
 /// Between two fetches.
 const PAUSE: i64 = 60 * SECOND;
 
+/// What a token endpoint answers beside the access token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct WithIdToken {
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for WithIdToken {}
+
+type TokenAnswer = StandardTokenResponse<WithIdToken, BasicTokenType>;
+
+type Configured<Authorization, Token> = oauth2::Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    Authorization,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    Token,
+>;
+
+type BareOAuth = Configured<EndpointNotSet, EndpointNotSet>;
+type OAuth = Configured<EndpointSet, EndpointSet>;
+
 /// An OpenID provider.
 #[derive(Debug)]
 pub struct Provider {
     pub rules: Rules,
-    client: Client,
+    http: reqwest::Client,
     known: RwLock<Known>,
     /// Held while keys are fetched. Who needs none of them does not wait; who waits finds what the first one got.
     fetching: Mutex<()>,
@@ -34,7 +70,7 @@ pub struct Provider {
 #[derive(Clone, Debug, Default)]
 struct Known {
     keys: Arc<Vec<Jwk>>,
-    authorization: Option<String>,
+    endpoints: Endpoints,
     fetched_at: Option<Instant>,
     fresh_for: i64,
     tried_at: Option<Instant>,
@@ -64,33 +100,146 @@ impl Known {
 struct Discovery {
     issuer: String,
     jwks_uri: String,
+    #[serde(flatten)]
+    endpoints: Endpoints,
+}
+
+/// Where people sign in and out.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Endpoints {
     authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+    end_session_endpoint: Option<String>,
+    #[serde(default)]
+    token_endpoint_auth_methods_supported: Vec<String>,
+}
+
+/// This server, as the provider knows it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub id: String,
+    pub secret: SecretString,
+    pub scopes: Vec<String>,
+    /// Where browsers come back.
+    pub redirect: String,
 }
 
 impl Provider {
     /// Nothing is fetched yet.
     pub fn new(rules: Rules) -> Result<Provider, String> {
         safe(&rules.issuer)?;
-        let client = outbound::client()?;
-        Ok(Provider { rules, client, known: RwLock::default(), fetching: Mutex::default() })
+        let http = outbound::client()?;
+        Ok(Provider { rules, http, known: RwLock::default(), fetching: Mutex::default() })
     }
 
-    /// Who a token speaks for.
+    /// Who an access token speaks for.
     pub async fn verify(&self, token: &str, now: Instant) -> Result<Claims, Rejected> {
+        let (header, key) = self.key(token, now).await?;
+        claims::read(token, &header, &key, &self.rules, now)
+    }
+
+    /// Where a browser signs in.
+    pub async fn sign_in_address(
+        &self,
+        client: &Client,
+        begun: &Begun,
+        prompt: bool,
+        now: Instant,
+    ) -> Result<String, Rejected> {
+        let oauth = self.oauth(client, now).await?;
+        let verifier = PkceCodeVerifier::new(begun.verifier.clone());
+        let state = begun.state.clone();
+        let mut request = oauth
+            .authorize_url(|| CsrfToken::new(state))
+            .add_scopes(client.scopes.iter().cloned().map(Scope::new))
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+            .add_extra_param("nonce", begun.nonce.clone());
+        if prompt {
+            request = request.add_extra_param("prompt", "login").add_extra_param("max_age", "0");
+        }
+        Ok(request.url().0.to_string())
+    }
+
+    /// Who has signed in, by the code that the browser brought.
+    pub async fn signed_in(
+        &self,
+        client: &Client,
+        code: &str,
+        returned: &Returned,
+        now: Instant,
+    ) -> Result<IdClaims, Rejected> {
+        let oauth = self.oauth(client, now).await?;
+        let sent = |request: oauth2::HttpRequest| outbound::exchange(self.http.clone(), request);
+        let exchange = oauth
+            .exchange_code(AuthorizationCode::new(code.to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(returned.verifier.clone()));
+        let answer: TokenAnswer = match exchange.request_async(&sent).await {
+            Ok(answer) => answer,
+            Err(RequestTokenError::Request(error)) => return Err(Rejected::Provider(error.to_string())),
+            Err(RequestTokenError::ServerResponse(error)) => return Err(Rejected::Code(error.error().to_string())),
+            Err(_) => return Err(Rejected::Provider("its answer is none".to_owned())),
+        };
+        let token = answer.extra_fields().id_token.as_deref().ok_or(Rejected::Missing("id_token"))?;
+        let (header, key) = self.key(token, now).await?;
+        let claims = claims::signed(token, &header, &key, &self.rules)?;
+        claims::check_id(&claims, &self.rules, &client.id, &returned.nonce, now)
+    }
+
+    /// Whose sign-in ended at the provider.
+    pub async fn signed_out(&self, client: &Client, token: &str, now: Instant) -> Result<Logout, Rejected> {
+        let (header, key) = self.key(token, now).await?;
+        let claims = claims::signed(token, &header, &key, &self.rules)?;
+        claims::check_logout(&claims, &self.rules, &client.id, now)
+    }
+
+    /// Where a browser ends its session at the provider, if that can be done; from there it goes to `after`.
+    pub async fn sign_out_address(&self, client: &Client, after: &str, now: Instant) -> Option<String> {
+        let _ = self.keys(now, |_| true).await;
+        let mut url = safe(&self.known().endpoints.end_session_endpoint?).ok()?;
+        url.query_pairs_mut().append_pair("client_id", &client.id).append_pair("post_logout_redirect_uri", after);
+        Some(url.to_string())
+    }
+
+    async fn oauth(&self, client: &Client, now: Instant) -> Result<OAuth, Rejected> {
+        self.keys(now, |_| true).await?;
+        let endpoints = self.known().endpoints;
+        let address = |endpoint: Option<String>, name: &str| {
+            let address = endpoint.ok_or_else(|| format!("it has no {name}"))?;
+            safe(&address).map(|url| url.to_string())
+        };
+        let failed = |error: String| Rejected::Provider(error);
+        let told = |error: oauth2::url::ParseError| Rejected::Provider(error.to_string());
+        let authorization = address(endpoints.authorization_endpoint, "authorization_endpoint").map_err(failed)?;
+        let token = address(endpoints.token_endpoint, "token_endpoint").map_err(failed)?;
+        // OpenID Connect Discovery 1.0 §3: unless it says otherwise, a provider takes the secret in a header.
+        let methods = &endpoints.token_endpoint_auth_methods_supported;
+        let in_header = methods.is_empty() || methods.iter().any(|method| method == "client_secret_basic");
+        let oauth: BareOAuth = oauth2::Client::new(ClientId::new(client.id.clone()));
+        let oauth = oauth
+            .set_auth_uri(AuthUrl::new(authorization).map_err(told)?)
+            .set_token_uri(TokenUrl::new(token).map_err(told)?)
+            .set_redirect_uri(RedirectUrl::new(client.redirect.clone()).map_err(told)?)
+            .set_auth_type(if in_header { AuthType::BasicAuth } else { AuthType::RequestBody });
+        let secret = client.secret.expose_secret();
+        Ok(if secret.is_empty() { oauth } else { oauth.set_client_secret(ClientSecret::new(secret.to_owned())) })
+    }
+
+    /// A token's header and its key.
+    async fn key(&self, token: &str, now: Instant) -> Result<(Header, Jwk), Rejected> {
         let header = claims::header(token)?;
         // Before anything is fetched for it.
         if !self.rules.algorithms.contains(&header.alg) {
             return Err(Rejected::Algorithm);
         }
         let keys = self.keys(now, |keys| claims::key(&header, keys).is_some()).await?;
-        let key = claims::key(&header, &keys).ok_or(Rejected::UnknownKey)?;
-        claims::read(token, &header, key, &self.rules, now)
+        let key = claims::key(&header, &keys).cloned().ok_or(Rejected::UnknownKey)?;
+        Ok((header, key))
     }
 
     /// Where people sign in, as far as it is known.
     pub async fn authorization(&self, now: Instant) -> Option<String> {
         let _ = self.keys(now, |_| true).await;
-        self.known().authorization
+        self.known().endpoints.authorization_endpoint
     }
 
     /// How many keys the provider has that would do here; why there are none.
@@ -145,14 +294,14 @@ impl Provider {
         let keys = keys.filter_map(|key| serde_json::from_value::<Jwk>(key.clone()).ok());
         Ok(Known {
             keys: Arc::new(keys.collect()),
-            authorization: discovery.authorization_endpoint,
+            endpoints: discovery.endpoints,
             fresh_for,
             ..Known::default()
         })
     }
 
     async fn get(&self, address: &str) -> Result<(Vec<u8>, i64), String> {
-        let response = self.client.get(safe(address)?).send().await.map_err(told)?;
+        let response = self.http.get(safe(address)?).send().await.map_err(told)?;
         if !response.status().is_success() {
             return Err(format!("{address} answers {}", response.status()));
         }

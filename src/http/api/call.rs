@@ -11,6 +11,7 @@ use super::options::Options;
 use super::route::Route;
 use super::shape::{Body, Shape};
 use crate::auth::Scopes;
+use crate::auth::sessions::Held;
 use crate::db::{Conn, Hold, Tx};
 use crate::domain::changes::{Author, Origin};
 use crate::domain::refusal::{Kind, Refusal};
@@ -30,6 +31,8 @@ pub struct Call {
     pub caller: Caller,
     /// Of the credential.
     pub scopes: Scopes,
+    /// The browser's, where it is one.
+    pub session: Option<Held>,
     pub now: Instant,
     /// The name of the organization that is asked.
     pub organization: Option<String>,

@@ -70,6 +70,8 @@ pub struct Route {
     pub gives_file: bool,
     /// The answer holds a secret, so that it is not kept for an idempotency key.
     pub gives_secret: bool,
+    /// A browser's person must have signed in a moment ago (AU-74).
+    pub recent: bool,
     /// What stands in `data`, or each member of it where it is a list.
     pub answer: Option<&'static Shape>,
     /// The answer is a list.
@@ -98,6 +100,7 @@ impl Route {
             takes_file: false,
             gives_file: false,
             gives_secret: false,
+            recent: false,
             answer: None,
             gives_many: false,
             prepare,
@@ -158,6 +161,10 @@ impl Route {
 
     pub const fn gives_secret(self) -> Route {
         Route { gives_secret: true, ..self }
+    }
+
+    pub const fn for_the_recent(self) -> Route {
+        Route { recent: true, ..self }
     }
 
     pub const fn gives(self, answer: &'static Shape) -> Route {

@@ -53,6 +53,9 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
         rest::versions::check(options.get("api-version"), app.config.rest.strict_api_version)?;
     }
     let mut reader = Reader::admit(&http, route.need()).await?;
+    if let Some(session) = reader.session().filter(|_| route.recent) {
+        session.must_be_recent(app.clock.now())?;
+    }
     let (body, upload) = if route.takes_file {
         let upload = Upload::take(&app, &http, &options, payload).await?;
         (Some(upload.told()?), Some(upload))
@@ -72,6 +75,7 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
             route,
             caller: reader.caller().clone(),
             scopes: reader.scopes(),
+            session: reader.session().cloned(),
             now: app.clock.now(),
             organization: address.organization(&app.config.server.organizations),
             options: options.clone(),

@@ -30,6 +30,7 @@ const CODES: &[(&str, &str)] = &[
     ("ApiDisabled", "The API is switched off."),
     // Not in the contract, whose product has no such check.
     ("CsrfFailed", "The request was sent from another site."),
+    ("ReauthRequired", "The sign-in is too long ago."),
 ];
 
 /// The contract's code for a problem, and its description.

@@ -15,6 +15,7 @@ use super::{Outcome, Problem, Windows, public};
 use crate::auth::Refusal;
 use crate::auth::ntlm::{Answer, Connection, Denial, Scheme, Setting, Step, half_open, wire};
 use crate::auth::throttle::{self, Attempt, Gate};
+use crate::auth::windows::Account;
 use crate::db::DbError;
 use crate::http::App;
 
@@ -88,11 +89,11 @@ async fn verified(
     let verifier = windows.verifier.as_deref().ok_or_else(|| Ended::Answered(Refusal::Unknown.into()))?;
     let account = windows.domains.account(&answer.user, &answer.domain);
     let network = public::client_address(http).map(half_open::network);
-    let attempt = Attempt { account: account.clone(), network };
+    let attempt = Attempt { account: account.as_ref().map(Account::to_string), network };
     let failed = |reason: String, counts: bool| {
         Ended::Failed(Failure { reason, attempt: Some(attempt.clone()).filter(|_| counts), named: named(answer) })
     };
-    let (asked, limits, now) = (attempt.clone(), windows.limits, app.clock.now());
+    let (asked, limits, now) = (attempt.clone(), app.sign_in_limits, app.clock.now());
     let gate = {
         let _place = turn(windows).await?;
         app.db.read(move |conn| throttle::gate(conn, &asked, &limits, now)).await?
@@ -129,7 +130,7 @@ async fn verified(
     match record::admitted(app, http, windows, &account, Some(attempt), "ntlm").await? {
         record::Admission::As(identity) => Ok((identity, token)),
         record::Admission::Disabled => {
-            let attempt = Some(Attempt { account: Some(account), network });
+            let attempt = Some(Attempt { account: Some(account.to_string()), network });
             Err(Ended::Failed(Failure { reason: "the person is disabled".to_owned(), attempt, named: named(answer) }))
         }
         record::Admission::Nobody => Err(Ended::Answered(Refusal::Denied.into())),

@@ -1,15 +1,17 @@
-//! Who signed in without a token: on this connection by NTLM or Negotiate, or by the word of a trusted proxy.
+//! Who signed in without a token: on this connection by NTLM or Negotiate, by the word of a trusted proxy, in this browser.
 //!
-//! [`sign_in`] stands before every API. In: a request. Out: the same request with a [`SignedIn`] for its reader, a step of a
+//! [`sign_in`] stands before every API and before the pages that are somebody's. In: a request. Out: the same request with a [`SignedIn`] for its reader, a step of a
 //! handshake, or a refusal. A 401 leaves with what this server offers here, and after the request's body was read and
 //! thrown away: else the connection would close, and the handshake with it (AU-32).
 
 mod body;
 mod handshake;
-mod oidc;
+pub mod oidc;
 mod origin;
 mod proxy;
-mod record;
+mod passwords;
+pub mod record;
+pub mod session;
 mod setup;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -22,16 +24,26 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use super::address::{Address, Api};
 use super::middleware::answered;
 use super::problem::Problem;
-use super::{App, public};
+use super::reader::ScopeMissing;
+use super::{App, pages, public};
 use crate::auth::{self, Credential, Presented, Refusal};
 use body::Kept;
-pub use oidc::Oidc;
+pub use oidc::{Browsers, Oidc};
+pub(in crate::http) use origin::may_ride_along;
+pub use passwords::Passwords;
 pub use record::{Record, write_counts};
-pub use setup::{Windows, domains, vault};
+pub use setup::{Windows, domains, limits, vault};
 
 /// The credential of a request that carries none itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SignedIn(pub Credential);
+
+impl SignedIn {
+    /// That of a request.
+    pub(super) fn of(http: &HttpRequest) -> Option<Credential> {
+        http.extensions().get::<SignedIn>().map(|SignedIn(credential)| *credential)
+    }
+}
 
 /// What signing in came to.
 enum Outcome {
@@ -39,6 +51,8 @@ enum Outcome {
     Untouched,
     /// With the last token of a handshake, where one is due.
     SignedIn(i32, Option<HeaderValue>),
+    /// By a cookie.
+    Session(session::Ambient),
     /// By a token of the provider, which no browser sends by itself.
     Bearer(Credential),
     /// 401 with this one line: the handshake goes on.
@@ -53,9 +67,10 @@ pub(super) async fn sign_in<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let Some(Address { api, .. }) = Address::of(request.path()) else {
+    let api = Address::of(request.path()).map(|address| address.api);
+    if api.is_none() && !pages::are_somebodys(request.path()) {
         return Ok(next.call(request).await?.map_into_left_body());
-    };
+    }
     let app = App::of(request.request());
     let kept = Kept::take(&mut request);
     let outcome = outcome(&app, request.request()).await;
@@ -75,10 +90,22 @@ pub(super) async fn sign_in<B: MessageBody + 'static>(
             }
             (response, is_list)
         }
+        Outcome::Session(session) => {
+            request.extensions_mut().insert(SignedIn(session.admitted.credential));
+            let mut response = match session.check(&app, request.request()).await {
+                Ok(()) => next.call(request).await?.map_into_left_body(),
+                Err(problem) => refused(request, problem, false),
+            };
+            if let Some(cookie) = &session.renewed {
+                response.response_mut().add_cookie(cookie)?;
+            }
+            (response, true)
+        }
         Outcome::Bearer(credential) => {
             request.extensions_mut().insert(SignedIn(credential));
             let mut response = next.call(request).await?.map_into_left_body();
-            if response.status() == StatusCode::FORBIDDEN {
+            let lacks_scope = response.request().extensions().get::<ScopeMissing>().is_some();
+            if response.status() == StatusCode::FORBIDDEN && lacks_scope {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, oidc::INSUFFICIENT);
             }
             (response, true)
@@ -106,7 +133,7 @@ pub(super) async fn sign_in<B: MessageBody + 'static>(
         None => response,
     };
     if is_list && response.status() == StatusCode::UNAUTHORIZED {
-        if let Some(oidc) = &app.oidc {
+        if let Some(oidc) = app.oidc.as_ref().filter(|_| api.is_some()) {
             oidc.offer(&app, &mut response).await;
         }
         offer(&app, &mut response);
@@ -123,10 +150,10 @@ fn refused<B>(request: ServiceRequest, problem: Problem, close: bool) -> Service
 }
 
 /// Bytes of a body that a 401 swallows: what its API would take, and 8 MiB at most.
-fn limit(app: &App, api: Api) -> usize {
+fn limit(app: &App, api: Option<Api>) -> usize {
     const MOST: usize = 8 * 1024 * 1024;
     match api {
-        Api::OData => app.config.odata.max_body_bytes.min(MOST),
+        Some(Api::OData) => app.config.odata.max_body_bytes.min(MOST),
         _ => app.config.rest.max_body_bytes.min(MOST),
     }
 }
@@ -155,7 +182,7 @@ fn offered<'a>(app: &'a App, http: &HttpRequest) -> Option<&'a Windows> {
     (http.version() == actix_web::http::Version::HTTP_11 && (is_pinned || !is_shared)).then_some(windows)
 }
 
-/// AU-3: `Authorization` alone decides if it is there; then the proxy's header; then the connection.
+/// AU-3: `Authorization` alone decides if it is there; then the proxy's header; then the connection; then the cookie.
 async fn outcome(app: &App, http: &HttpRequest) -> Outcome {
     if let Some(first) = http.headers().get(header::AUTHORIZATION) {
         // Tokens are the reader's; only `NTLM` and `Negotiate` begin like this.
@@ -178,5 +205,13 @@ async fn outcome(app: &App, http: &HttpRequest) -> Outcome {
         let connection = http.conn_data::<auth::ntlm::Connection>()?;
         connection.identity(app.clock.now(), windows.lifetime)
     });
-    known.map_or(Outcome::Untouched, |identity| Outcome::SignedIn(identity, None))
+    if let Some(identity) = known {
+        return Outcome::SignedIn(identity, None);
+    }
+    match session::outcome(app, http).await {
+        // A page sends the browser to the sign-in.
+        Some(Err(problem)) if Address::of(http.path()).is_some() => Outcome::Refused(problem),
+        Some(Ok(session)) => Outcome::Session(session),
+        _ => Outcome::Untouched,
+    }
 }

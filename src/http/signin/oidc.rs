@@ -10,13 +10,14 @@ use std::sync::{Mutex, PoisonError};
 use actix_web::HttpRequest;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, HeaderValue};
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
 use super::record::{self, HOUR, SIGN_IN, entry};
 use super::{Outcome, Problem};
 use crate::auth::audit::{self, Entry};
 use crate::auth::identities::{self, IdentityError, OidcPerson};
-use crate::auth::oidc::{self, Claims, Provider, Rejected, Rules};
+use crate::auth::oidc::{self, Claims, Client, Provider, Rejected, Rules};
 use crate::auth::{Credential, Refusal};
 use crate::config::{self, Config, ConfigError};
 use crate::db::{DbError, Hold, Tx};
@@ -29,6 +30,9 @@ use crate::sql::Instant;
 /// RFC 6750 §3.1.
 pub(super) const INSUFFICIENT: HeaderValue = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
 
+/// Where the provider sends browsers back.
+pub const CALLBACK: &str = "/signin/oidc/callback";
+
 /// Tokens that are remembered, and for how long, in microseconds.
 const REMEMBERED: usize = 10_000;
 const FRESH: i64 = 60_000_000;
@@ -38,7 +42,7 @@ const LONGEST_NAME: usize = 256;
 /// The provider, and whose tokens were seen a moment ago.
 #[derive(Debug)]
 pub struct Oidc {
-    provider: Provider,
+    pub(in crate::http) provider: Provider,
     provision: config::Provision,
     authorization_uri: String,
     seen: Mutex<HashMap<[u8; 32], (Credential, Instant)>>,
@@ -113,6 +117,39 @@ impl Oidc {
     }
 }
 
+/// Sign-in with a browser at the provider.
+#[derive(Debug)]
+pub struct Browsers {
+    pub client: Client,
+    pub name: String,
+}
+
+impl Browsers {
+    /// As configured; nothing where there is no such sign-in.
+    pub fn of(config: &Config) -> Result<Option<Browsers>, ConfigError> {
+        let knobs = &config.oidc;
+        if knobs.client_id.is_empty() {
+            return Ok(None);
+        }
+        if knobs.issuer.is_empty() {
+            return Err(ConfigError::value("oidc.issuer", "oidc.client_id needs a provider".to_owned()));
+        }
+        // Never from a request: who may name another host would get the code sent there (AU-55).
+        let base = config.server.public_url.trim_end_matches('/');
+        if base.is_empty() {
+            let why = "oidc.client_id needs it: the provider sends browsers back to {server.public_url}/signin/oidc/callback";
+            return Err(ConfigError::value("server.public_url", why.to_owned()));
+        }
+        let client = Client {
+            id: knobs.client_id.clone(),
+            secret: SecretString::from(knobs.client_secret.expose()),
+            scopes: knobs.scopes.clone(),
+            redirect: format!("{base}{CALLBACK}"),
+        };
+        Ok(Some(Browsers { client, name: knobs.name.clone() }))
+    }
+}
+
 /// Where tenants of Entra ID sign in, as Power Query wants it.
 fn entra(issuer: &str) -> Option<String> {
     let root = issuer.strip_prefix("https://login.microsoftonline.com/")?.strip_suffix("/v2.0")?;
@@ -173,13 +210,14 @@ pub(super) async fn outcome(app: &App, http: &HttpRequest) -> Option<Outcome> {
 }
 
 /// As whom a token is let in.
-enum Admission {
+pub enum Admission {
     As(i32),
     Disabled,
     Nobody(&'static str),
 }
 
-async fn admitted(
+/// Lets the person of claims in, with the role that the provider gives; the audit hears of it once an hour.
+pub async fn admitted(
     app: &App,
     http: &HttpRequest,
     oidc: &Oidc,

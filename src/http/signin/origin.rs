@@ -6,7 +6,7 @@ use actix_web::http::header;
 use super::{App, public};
 
 /// Reads are open, for no other site's page can see their answers; scripts send none of these headers.
-pub(super) fn may_ride_along(app: &App, http: &HttpRequest) -> bool {
+pub(in crate::http) fn may_ride_along(app: &App, http: &HttpRequest) -> bool {
     if http.method().is_safe() {
         return true;
     }

@@ -22,7 +22,7 @@ use crate::sql::{Guid, Instant};
 
 /// A sign-in that did not succeed, with its true reason.
 #[derive(Debug, Default)]
-pub(super) struct Failure {
+pub struct Failure {
     pub reason: String,
     /// Where it counts against somebody.
     pub attempt: Option<Attempt>,
@@ -103,9 +103,9 @@ pub async fn write_counts(app: &App) {
     }
 }
 
-pub(super) const SIGN_IN: &str = "sign-in";
+pub const SIGN_IN: &str = "sign-in";
 
-pub(super) fn entry(
+pub fn entry(
     http: &HttpRequest,
     event: &'static str,
     outcome: impl Into<String>,
@@ -128,12 +128,18 @@ pub(super) async fn refused(app: &App, http: &HttpRequest, failure: Failure) {
     write(app, row, failure.attempt).await;
 }
 
+/// The same of a sign-in in a browser.
+pub async fn refused_in_browser(app: &App, http: &HttpRequest, credential: &'static str, failure: Failure) {
+    let row = entry(http, "refused", failure.reason, failure.named);
+    write(app, Entry { credential: Some(credential), ..row }, failure.attempt).await;
+}
+
 pub(super) async fn refused_proxy(app: &App, http: &HttpRequest, reason: &str, named: Option<String>) {
     write(app, Entry { credential: Some("proxy"), ..entry(http, "refused", reason, named) }, None).await;
 }
 
 /// A token of the provider that is not good, or whose person is not let in.
-pub(super) async fn refused_token(
+pub async fn refused_token(
     app: &App,
     http: &HttpRequest,
     event: &'static str,
@@ -143,7 +149,7 @@ pub(super) async fn refused_token(
     write(app, Entry { credential: Some("oidc"), ..entry(http, event, reason, named) }, None).await;
 }
 
-pub(super) async fn locked(app: &App, http: &HttpRequest, named: Option<String>) {
+pub async fn locked(app: &App, http: &HttpRequest, named: Option<String>) {
     write(app, entry(http, "locked", "too many failures", named), None).await;
 }
 
@@ -152,24 +158,35 @@ pub(super) async fn verifier_down(app: &App, http: &HttpRequest, why: &str) {
 }
 
 pub(super) async fn foreign_origin(app: &App, http: &HttpRequest, identity: i32) -> Problem {
-    let row = entry(http, "csrf", "sent from another site's page", None);
-    write(app, Entry { credential_id: Some(identity), ..row }, None).await;
+    forged(app, http, "ntlm", identity, "sent from another site's page").await
+}
+
+/// A change that no page of ours asked for.
+pub async fn forged(
+    app: &App,
+    http: &HttpRequest,
+    credential: &'static str,
+    credential_id: i32,
+    reason: &str,
+) -> Problem {
+    let row = entry(http, "csrf", reason, None);
+    write(app, Entry { credential: Some(credential), credential_id: Some(credential_id), ..row }, None).await;
     Problem::foreign_origin()
 }
 
 async fn write(app: &App, row: Entry, attempt: Option<Attempt>) {
     let now = app.clock.now();
     let row = app.record.fold(&row, MINUTE, now);
-    let limits = app.windows.as_ref().map(|windows| windows.limits);
     if row.is_none() && attempt.is_none() {
         return;
     }
+    let limits = app.sign_in_limits;
     let written: Result<(), DbError> = app
         .db
         .write(move |tx| {
             tx.hold(Hold::Shared)?;
-            if let (Some(attempt), Some(limits)) = (&attempt, &limits) {
-                throttle::failed(tx, attempt, limits, now)?;
+            if let Some(attempt) = &attempt {
+                throttle::failed(tx, attempt, &limits, now)?;
             }
             row.iter().try_for_each(|row| audit::write(tx, row, now))
         })

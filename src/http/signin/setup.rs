@@ -29,7 +29,6 @@ pub struct Windows {
     pub demands: Demands,
     /// Absent where proxies alone say who is there.
     pub verifier: Option<Box<dyn Verifier>>,
-    pub limits: Limits,
     pub provision: config::Provision,
     /// Microseconds for which a connection stays signed in.
     pub lifetime: i64,
@@ -71,7 +70,6 @@ impl Windows {
             half_open: HalfOpen::new(ntlm.max_half_open, ntlm.max_half_open_per_address),
             demands: demands(config)?,
             verifier,
-            limits: limits(config),
             provision: auth.provision,
             lifetime: whole(ntlm.identity_minutes).saturating_mul(60 * SECOND),
             turns: Semaphore::new(AT_ONCE),
@@ -130,7 +128,8 @@ pub fn vault(config: &Config) -> Result<Vault, ConfigError> {
     of("auth.key_file", &text)
 }
 
-fn limits(config: &Config) -> Limits {
+/// How many sign-ins may fail (AU-90).
+pub fn limits(config: &Config) -> Limits {
     let (auth, ntlm) = (&config.auth, &config.ntlm);
     let count = |figure: u32| i32::try_from(figure).unwrap_or(i32::MAX);
     Limits {

@@ -158,7 +158,8 @@ pub fn tokens_of(call: &Arc<Call>) -> Result<Job, Refusal> {
     })
 }
 
-fn person(conn: &mut impl AsConn, guid: Guid) -> Result<i32, Refusal> {
+/// A person whom an administrator names.
+pub(super) fn person(conn: &mut impl AsConn, guid: Guid) -> Result<i32, Refusal> {
     let found = people::by_guids(conn, &[guid])?.remove(&guid).map(|person| person.id);
     found.ok_or_else(|| Refusal::not_found("person", guid))
 }
@@ -188,7 +189,7 @@ pub fn create(call: &Arc<Call>) -> Result<Job, Refusal> {
     Job::write_logs(move |tx| {
         let token = NewToken { user_id: call.caller.user_id, name: &name, days: Some(days), scopes, per_minute };
         let (minted, guid) = auth::make(tx, token, call.now)?;
-        made(tx, &call, minted.expose(), guid, "token-made")
+        made(tx, &call, minted.expose(), guid)
     })
 }
 
@@ -214,12 +215,12 @@ pub fn rotate(call: &Arc<Call>) -> Result<Job, Refusal> {
         within(&call, Scopes::from_bits(old.scopes))?;
         let (minted, new) = auth::rotate(tx, call.caller.user_id, guid, hours, call.now)?;
         told(tx, &call, "token-rotated", guid)?;
-        made(tx, &call, minted.expose(), new, "token-made")
+        made(tx, &call, minted.expose(), new)
     })
 }
 
-fn made(tx: &mut Tx<'_>, call: &Call, secret: &str, guid: Guid, event: &'static str) -> Result<Answer, Refusal> {
-    told(tx, call, event, guid)?;
+fn made(tx: &mut Tx<'_>, call: &Call, secret: &str, guid: Guid) -> Result<Answer, Refusal> {
+    told(tx, call, "token-made", guid)?;
     let token = auth::of_person(tx, call.caller.user_id, guid)?.ok_or(TokenError::Unknown)?;
     let made = MadeObject {
         id: guid.to_string(),

@@ -11,6 +11,7 @@ mod exports;
 mod imports;
 mod jobs;
 pub mod objects;
+mod sessions;
 mod settings;
 mod users;
 mod worklogs;
@@ -181,12 +182,37 @@ pub static ROUTES: &[Route] = &[
         .takes(&imports::PROFILE_BODY)
         .gives(&imports::PROFILE),
     Route::v1(Verb::Delete, "import-profiles/{name}", imports::drop_profile).about("Delete a mapping profile"),
+    Route::v1(Verb::Get, "me", sessions::me).about("Who is signed in, and with what").gives(&sessions::ME),
+    Route::v1(Verb::Get, "sessions", sessions::list)
+        .about("Browsers in which the caller is signed in, the latest used first")
+        .gives_list_of(&sessions::SESSION),
+    Route::v1(Verb::Delete, "sessions/{id}", sessions::end).about("Sign a browser of the caller's out"),
+    Route::v1(Verb::Post, "sign-out-everywhere", sessions::everywhere)
+        .about("End all sessions and paired clients of the caller's; with tokens=true their tokens, too")
+        .takes(&sessions::EVERYWHERE)
+        .gives(&sessions::ENDED),
+    Route::v1(Verb::Get, "users/{id}/sessions", sessions::list_of)
+        .about("Browsers in which a person is signed in")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .gives_list_of(&sessions::SESSION),
+    Route::v1(Verb::Delete, "users/{id}/sessions/{sessionId}", sessions::end_of)
+        .about("Sign a browser of a person's out")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN),
+    Route::v1(Verb::Post, "users/{id}/sign-out-everywhere", sessions::everywhere_of)
+        .about("End all sessions and paired clients of a person's; with tokens=true their tokens, too")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .takes(&sessions::EVERYWHERE)
+        .gives(&sessions::ENDED),
     Route::v1(Verb::Get, "tokens", credentials::tokens)
         .about("The caller's tokens, the latest first; never their secrets")
         .gives_list_of(&credentials::TOKEN),
     Route::v1(Verb::Post, "tokens", credentials::create)
         .about("Make a token; its secret is shown in this answer alone")
         .scope(Scopes::ADMIN)
+        .for_the_recent()
         .takes(&credentials::TOKEN_BODY)
         .gives(&credentials::MADE)
         .gives_secret(),
@@ -197,6 +223,7 @@ pub static ROUTES: &[Route] = &[
     Route::v1(Verb::Post, "tokens/{id}/rotate", credentials::rotate)
         .about("A new secret for a token; the old one goes on for some hours")
         .scope(Scopes::ADMIN)
+        .for_the_recent()
         .takes(&credentials::ROTATION)
         .gives(&credentials::MADE)
         .gives_secret(),

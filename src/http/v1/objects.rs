@@ -19,7 +19,7 @@ use crate::policy::Duties;
 use crate::sql;
 
 /// An instant in UTC, said so: `/api/v1` has no zone-less times.
-pub(super) fn utc(at: sql::Instant) -> String {
+pub(in crate::http) fn utc(at: sql::Instant) -> String {
     format!("{}Z", wall::written(at))
 }
 

@@ -1,0 +1,20 @@
+import { ask, attempt, byId, whoAmI } from "./page.js";
+
+byId("look").addEventListener("submit", (event) => {
+  event.preventDefault();
+  byId("asked").hidden = true;
+  attempt(async () => {
+    const asked = await ask("POST", "/api/pin/look", { pin: byId("pin").value });
+    const seconds = Math.max(0, Math.round((Date.now() - new Date(asked.createdAt)) / 1000));
+    byId("address").textContent = asked.address;
+    byId("age").textContent = `${seconds} seconds ago`;
+    byId("asked").hidden = false;
+  });
+});
+byId("allow").addEventListener("click", () => attempt(async () => {
+  await ask("POST", "/api/pin/validate", { pin: byId("pin").value });
+  byId("asked").hidden = true;
+  byId("look").hidden = true;
+  byId("done").hidden = false;
+}));
+attempt(whoAmI);

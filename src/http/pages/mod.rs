@@ -1,0 +1,93 @@
+//! Pages for people in browsers: sign-in, the first password, one's own credentials, pairing. Plain HTML, and scripts that
+//! ask the APIs; no page holds data.
+//!
+//! In: a browser. Out: a page, or a redirect to one of ours. [`PAGES`] says of each path whose it is (AU-2, class W): what is
+//! somebody's has [`super::signin::sign_in`] before it, what is open looks for no credential at all.
+
+mod account;
+mod enter;
+mod provider;
+mod setup;
+mod sign_in;
+mod template;
+
+use actix_web::HttpRequest;
+use actix_web::web::{self, ServiceConfig};
+
+use super::app::read_only;
+use super::signin::{record, session};
+use super::{App, Problem, public, signin};
+pub(super) use template::page;
+
+/// Who may open a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Anybodys,
+    /// Of whoever is signed in.
+    Somebodys,
+}
+
+/// Every page.
+pub const PAGES: [(&str, Whose); 10] = [
+    ("/", Whose::Anybodys),
+    ("/signin", Whose::Anybodys),
+    ("/signin/oidc", Whose::Anybodys),
+    (signin::oidc::CALLBACK, Whose::Anybodys),
+    ("/signin/oidc/logout", Whose::Anybodys),
+    ("/setup", Whose::Anybodys),
+    ("/signin/windows", Whose::Somebodys),
+    ("/signout", Whose::Somebodys),
+    ("/account", Whose::Somebodys),
+    ("/pair", Whose::Somebodys),
+];
+
+/// Whether a path's pages are for whoever is signed in.
+pub(super) fn are_somebodys(path: &str) -> bool {
+    let known = |(page, whose): &(&str, Whose)| {
+        *whose == Whose::Somebodys && path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest == "/password")
+    };
+    PAGES.iter().any(known)
+}
+
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(page_of("/signin").route(web::post().to(sign_in::post)).route(web::get().to(sign_in::get)))
+        .service(page_of("/signin/oidc").route(web::get().to(provider::leave)))
+        .service(page_of(signin::oidc::CALLBACK).route(web::get().to(provider::back)))
+        .service(page_of("/signin/oidc/logout").route(web::post().to(provider::logged_out)))
+        .service(page_of("/signin/windows").route(web::get().to(sign_in::windows)))
+        .service(page_of("/signout").route(web::post().to(account::sign_out)))
+        .service(page_of("/setup").route(web::post().to(setup::post)).route(web::get().to(setup::get)))
+        .service(page_of("/account").route(web::get().to(account::get)))
+        .service(page_of("/account/password").route(web::post().to(account::password)))
+        .service(page_of("/pair").route(web::get().to(account::pair)))
+        .service(read_only("/assets/page.js", template::page_script))
+        .service(read_only("/assets/setup.js", template::setup_script))
+        .service(read_only("/assets/account.js", template::account_script))
+        .service(read_only("/assets/pair.js", template::pair_script));
+}
+
+fn page_of(path: &str) -> actix_web::Resource {
+    let other = || async { Err::<actix_web::HttpResponse, _>(Problem::method_not_allowed("GET, POST")) };
+    web::resource(path).default_service(web::to(other))
+}
+
+/// The path of this server's root, before its pages: empty, or what a proxy puts before it.
+fn prefix(http: &HttpRequest) -> String {
+    let base = public::of(http);
+    let path = base.find("://").and_then(|at| base.get(at + 3..)).and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+    path.unwrap_or_default().to_owned()
+}
+
+/// Whether a form may be sent here: one of ours, or no browser's (AU-73).
+async fn own_form(app: &App, http: &HttpRequest) -> Result<(), Problem> {
+    if signin::may_ride_along(app, http) {
+        return Ok(());
+    }
+    Err(record::forged(app, http, "form", 0, "sent from another site's page").await)
+}
+
+/// Whose cookie this is, for what a sign-in replaces.
+fn cookie(http: &HttpRequest) -> Option<String> {
+    session::SESSION.read(http)
+}
