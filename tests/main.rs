@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the rooms")]
 
 mod backend;
+mod browser;
 mod cli;
 mod clients;
 mod contract;

@@ -157,11 +157,8 @@ pub fn set(tx: &mut Tx<'_>, user_id: i32, phc: &str, now: Instant) -> Result<i32
         }
     };
     on!(tx, c => diesel::delete(local_passwords::table.find(identity)).execute(c))?;
-    let row = (
-        local_passwords::identity_id.eq(identity),
-        local_passwords::phc.eq(phc),
-        local_passwords::changed_at.eq(now),
-    );
+    let row =
+        (local_passwords::identity_id.eq(identity), local_passwords::phc.eq(phc), local_passwords::changed_at.eq(now));
     on!(tx, c => diesel::insert_into(local_passwords::table).values(&row).execute(c))?;
     Ok(identity)
 }

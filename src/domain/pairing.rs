@@ -115,12 +115,7 @@ pub struct Asked {
 }
 
 /// A person looks who asked for a PIN, before it is allowed. A wrong one counts.
-pub fn look(
-    tx: &mut Tx<'_>,
-    user_id: i32,
-    pin: &str,
-    now: Instant,
-) -> Result<(Typed, Option<Asked>), DbError> {
+pub fn look(tx: &mut Tx<'_>, user_id: i32, pin: &str, now: Instant) -> Result<(Typed, Option<Asked>), DbError> {
     counting(tx)?;
     let wrong = Wrong::of(tx, user_id, now)?;
     if let Some(seconds) = wrong.wait(now) {

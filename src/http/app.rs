@@ -170,6 +170,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(read_only("/", assets::start))
         .service(read_only("/assets/start.css", assets::style))
+        .service(read_only("/assets/icon.svg", assets::icon))
         .service(read_only("/health/live", health::live))
         .service(read_only("/health/ready", health::ready))
         .service(read_only("/metrics", health::metrics))

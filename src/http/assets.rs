@@ -6,6 +6,7 @@ use actix_web::http::header;
 use super::PublicUrl;
 
 const PAGE: &str = include_str!("assets/start.html");
+const ICON: &str = include_str!("assets/icon.svg");
 const STYLE: &str = include_str!("assets/start.css");
 /// Nothing but our own style (AU-92).
 const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
@@ -23,6 +24,13 @@ pub(super) async fn style() -> HttpResponse {
         .content_type("text/css; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "public, max-age=3600"))
         .body(STYLE)
+}
+
+pub(super) async fn icon() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("image/svg+xml")
+        .insert_header((header::CACHE_CONTROL, "public, max-age=86400"))
+        .body(ICON)
 }
 
 /// The base may come from the request.

@@ -202,7 +202,8 @@ fn names_us(request: &ServiceRequest, hosts: &[String]) -> bool {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).or(request.uri().host());
     let host = host.unwrap_or_default();
     // A port, behind the colon that is in no brackets.
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |it| it.0);
+    let name =
+        host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |it| it.0);
     hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 

@@ -1,6 +1,7 @@
 // An OpenID provider that others wrote (npm oidc-provider), and beside it a forge of tokens that it would never make.
-//   node provider.cjs PORT
-// Prints {"issuer", "control"} when both listen. The control takes POST /login, /sign and /fetches, with JSON.
+//   node provider.cjs PORT [SITE]
+// SITE is the address of the server whose people sign in here with their browsers.
+// Prints {"issuer", "control"} when both listen. The control takes POST /login, /person, /sign and /fetches, with JSON.
 
 const crypto = require("node:crypto");
 const http = require("node:http");
@@ -97,20 +98,31 @@ async function login(issuer, { user, scope = "openid reports.read time.write", c
   const { Provider } = await import(pathToFileURL(require.resolve("oidc-provider")).href);
   const port = Number(process.argv[2]);
   const issuer = `http://127.0.0.1:${port}`;
+  const site = process.argv[3];
   const provider = new Provider(issuer, {
     jwks: { keys: [jwk("rsa"), jwk("ec")] },
     clients: [
       { client_id: "web", client_secret: "secret", redirect_uris: [REDIRECT], grant_types: ["authorization_code"] },
+      ...(site ? [{
+        client_id: "timeledger", client_secret: "client-secret-of-timeledger", grant_types: ["authorization_code"],
+        redirect_uris: [`${site}/signin/oidc/callback`], post_logout_redirect_uris: [`${site}/signin`],
+        backchannel_logout_uri: `${site}/signin/oidc/logout`, backchannel_logout_session_required: true,
+      }] : []),
       { client_id: "robot", client_secret: "secret", redirect_uris: [], response_types: [], grant_types: ["client_credentials"] },
     ],
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...people.get(id) }) }),
     extraTokenClaims: (_, token) => people.get(token.accountId),
+    claims: { openid: ["sub"], profile: ["name", "preferred_username"], email: ["email"], groups: ["groups"] },
+    pkce: { required: () => true },
+    // Its own refuses addresses of this machine.
+    fetch: (address, options) => fetch(address, { ...options, dispatcher: undefined }),
     features: {
+      backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
       devInteractions: { enabled: true },
       resourceIndicators: {
         enabled: true,
-        defaultResource: () => AUDIENCE,
+        defaultResource: (context) => (context.oidc.client.clientId === "timeledger" ? undefined : AUDIENCE),
         useGrantedResource: () => true,
         getResourceServerInfo: () => ({ scope: "reports.read time.write admin", audience: AUDIENCE, accessTokenFormat: "jwt" }),
       },
@@ -121,6 +133,7 @@ async function login(issuer, { user, scope = "openid reports.read time.write", c
     fetches += context.path === "/jwks" ? 1 : 0;
     await next();
   });
+  provider.on("backchannel.error", (_, error) => console.error(error));
   provider.on("server_error", (_, error) => console.error(error));
   const control = http.createServer(async (request, response) => {
     let text = "";
@@ -129,6 +142,7 @@ async function login(issuer, { user, scope = "openid reports.read time.write", c
     try {
       const answers = {
         "/login": () => login(issuer, sent),
+        "/person": () => (people.set(sent.user, sent.claims), {}),
         "/sign": () => ({ token: forged(issuer, sent) }),
         "/fetches": () => ({ fetches }),
       };

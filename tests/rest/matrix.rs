@@ -5,6 +5,7 @@
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
+use timeledger::auth::sessions::{self, NewSession};
 use timeledger::auth::{self, NewToken, Scopes, TokenError};
 use timeledger::db::{Conn, Role as ConnRole, tables};
 use timeledger::domain::calendar::day_of;
@@ -239,6 +240,23 @@ fn example(server: &Server, route: &Route, week: Week, log: &str, (n, user, role
             let target = format!("v1/users/{TESS_ID}/tokens/{}", token_of(&server.database, 5));
             Example { may_change_nothing: true, ..Example::new(target, Value::Null, Some(204)) }
         }
+        (Verb::Delete, "sessions/{id}") => {
+            let target = format!("v1/sessions/{}", session_of(&server.database, user));
+            Example { may_change_nothing: true, ..Example::new(target, Value::Null, Some(204)) }
+        }
+        (Verb::Delete, "users/{id}/sessions/{sessionId}") => {
+            let target = format!("v1/users/{TESS_ID}/sessions/{}", session_of(&server.database, 5));
+            Example { may_change_nothing: true, ..Example::new(target, Value::Null, Some(204)) }
+        }
+        // The tokens of the matrix itself go on.
+        (Verb::Post, "sign-out-everywhere") => {
+            let example = Example::new("v1/sign-out-everywhere".into(), json!({"tokens": false}), Some(200));
+            Example { may_change_nothing: true, ..example }
+        }
+        (Verb::Post, "users/{id}/sign-out-everywhere") => {
+            let target = format!("v1/users/{TESS_ID}/sign-out-everywhere");
+            Example { may_change_nothing: true, ..Example::new(target, json!({"tokens": false}), Some(200)) }
+        }
         (Verb::Delete, "grants/{id}") => {
             let target = format!("v1/grants/{}", grant_of(&server.database, user));
             Example { may_change_nothing: true, ..Example::new(target, Value::Null, Some(204)) }
@@ -272,6 +290,18 @@ fn token_of(database: &Database, user: i32) -> Guid {
 }
 
 /// A client that the person paired.
+fn session_of(database: &Database, user_id: i32) -> Guid {
+    let now = Instant(jiff::Timestamp::now().as_microsecond());
+    let new =
+        NewSession { user_id, kind: "local", provider_session: None, signed_in_at: now, address: None, client: None };
+    let open = |tx: &mut timeledger::db::Tx<'_>| {
+        tx.hold(timeledger::db::Hold::Shared)?;
+        sessions::open(tx, &new, sessions::Lifetime::default(), now)
+    };
+    let opened = database.connect(ConnRole::Writer).write::<_, timeledger::db::DbError>(open);
+    opened.expect("a session").expect("somebody").1
+}
+
 fn grant_of(database: &Database, user: i32) -> Guid {
     let now = Instant(jiff::Timestamp::now().as_microsecond());
     let open = |tx: &mut timeledger::db::Tx<'_>| {

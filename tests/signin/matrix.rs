@@ -2,6 +2,7 @@
 //! table of routes and from the models, so that one which is added is asked, too.
 
 use serde_json::json;
+use timeledger::auth::sessions::{self, NewSession};
 use timeledger::auth::{self, NewToken, Scopes, TokenError, grants};
 use timeledger::config::{self, Config, Oidc, Secret, Verifier};
 use timeledger::db::{DbError, Hold, Role, Tx};
@@ -128,6 +129,24 @@ fn paired(site: &Site) -> String {
     site.conn().write::<_, DbError>(open).expect("a pair").access
 }
 
+/// The cookie of a browser.
+fn session(site: &Site) -> String {
+    let now = site.clock.now();
+    let new = NewSession {
+        user_id: ADA_KEY,
+        kind: "local",
+        provider_session: None,
+        signed_in_at: now,
+        address: None,
+        client: None,
+    };
+    let open = |tx: &mut Tx<'_>| {
+        tx.hold(Hold::Shared)?;
+        sessions::open(tx, &new, sessions::Lifetime::default(), now)
+    };
+    site.conn().write::<_, DbError>(open).expect("a session").expect("somebody").0
+}
+
 fn subject(site: &Site, provider: &Provider, key: &str) -> String {
     let now = site.clock.now().0 / 1_000_000;
     let claims = json!({"sub": "ada", "scope": "reports.read time.write admin", "iat": now, "exp": now + 3_600});
@@ -157,6 +176,7 @@ fn good(site: &Site, provider: &Provider) -> (Vec<Credential>, Guid) {
     let mut wire = Wire::open(site.address(0));
     assert_eq!(wire.sign_in("/api/rest/me", "NTLM", ADA).status, 200);
     all.push(Credential { name: "ntlm", shown: Shown::Connection(Box::new(wire.into())), scopes: Scopes::ALL });
+    all.push(credential("session", "Cookie", format!("tl_session={}", session(site)), Scopes::ALL));
     (all, guid)
 }
 
@@ -170,6 +190,9 @@ fn wrong(site: &Site, provider: &Provider) -> Vec<Credential> {
     all.push(credential("provider", "Authorization", format!("Bearer {jwt}"), Scopes::ALL));
     all.push(credential("proxy", "X-Remote-User", "OTHER\\ada".into(), Scopes::ALL));
     all.push(Credential { name: "ntlm", shown: Shown::Password("wrong"), scopes: Scopes::ALL });
+    let unknown = auth::secret::draw().expect("a cookie");
+    all.push(credential("session", "Cookie", format!("tl_session={unknown}"), Scopes::ALL));
+    all.push(credential("session, no cookie of ours", "Cookie", "tl_session=x".into(), Scopes::ALL));
     all.push(credential("ntlm, bent", "Authorization", leg_header("NTLM", b"NTLMSSP\0\x03"), Scopes::ALL));
     all
 }
@@ -221,6 +244,8 @@ fn every_credential_at_every_address() {
         };
         assert_eq!(site.conn().write::<_, DbError>(end), Ok(true));
         check_refused(&site, &places, &credentials[..5], "revoked");
+        site.sql("DELETE FROM sessions");
+        check_refused(&site, &places, &credentials[8..], "signed out");
         site.sql("UPDATE users SET is_active = FALSE, auth_version = auth_version + 1 WHERE id = 1");
         check_refused(&site, &places, &credentials, "disabled");
         site.sql("UPDATE users SET is_active = TRUE, auth_version = auth_version + 1 WHERE id = 1");
@@ -229,7 +254,7 @@ fn every_credential_at_every_address() {
         site.pass(2 * 86_400);
         // A proxy's word is of this moment.
         let ends: Vec<Credential> = credentials.into_iter().filter(|credential| credential.name != "proxy").collect();
-        assert_eq!(ends.len(), 7);
+        assert_eq!(ends.len(), 8);
         check_refused(&site, &places, &ends, "expired");
     });
 }

@@ -7,7 +7,7 @@ mod handshake;
 mod hostile;
 mod leaks;
 mod matrix;
-mod oidc;
+pub mod oidc;
 mod proxy;
 mod tls;
 mod wire;

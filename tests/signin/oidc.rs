@@ -25,9 +25,14 @@ pub struct Provider {
 
 impl Provider {
     pub fn start(port: u16) -> Provider {
+        Provider::start_for(port, None)
+    }
+
+    /// With a client for people in browsers of the server at this address.
+    pub fn start_for(port: u16, site: Option<&str>) -> Provider {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut node = Command::new("node");
-        node.arg(root.join("tests/clients/provider.cjs")).arg(port.to_string());
+        node.arg(root.join("tests/clients/provider.cjs")).arg(port.to_string()).args(site);
         node.env("NODE_PATH", root.join(".cache/clients/node_modules"));
         node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = node.spawn().expect("node starts");
@@ -40,7 +45,7 @@ impl Provider {
         Provider { child, issuer: text("issuer"), control: text("control").parse().expect("an address") }
     }
 
-    fn ask(&self, path: &str, body: &Value) -> Value {
+    pub fn ask(&self, path: &str, body: &Value) -> Value {
         let reply = Request::post(path, "application/json", body.to_string().as_bytes()).send(self.control);
         assert_eq!(reply.status, 200, "{}", reply.lossy());
         reply.json()

@@ -182,6 +182,47 @@ impl Drop for Server {
     }
 }
 
+/// A server whose standard output a test reads.
+pub struct Printing {
+    child: Child,
+    pub address: SocketAddr,
+    output: PathBuf,
+}
+
+impl Printing {
+    pub fn start(database: &Database) -> Printing {
+        let address = free_address();
+        let listen = address.to_string();
+        let output = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("printed-{}.txt", address.port()));
+        let mut serve = program::timeledger(&["serve", "--database", &database.text, "--listen", &listen]);
+        serve
+            .stdout(File::create(&output).expect("a file"))
+            .stderr(File::create(log_file(address.port())).expect("a file"));
+        let printing = Printing { child: serve.spawn().expect("it starts"), address, output };
+        let until = Instant::now() + Duration::from_secs(60);
+        while !Request::get("/health/ready").try_send(address).is_ok_and(|reply| reply.status == 200) {
+            assert!(Instant::now() < until, "no server after 60 s: {}", printing.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        printing
+    }
+
+    pub fn printed(&self) -> String {
+        std::fs::read_to_string(&self.output).expect("what it printed")
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(log_file(self.address.port())).expect("its log")
+    }
+}
+
+impl Drop for Printing {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Path and query of an absolute link.
 pub fn path_of(link: &str) -> &str {
     let after = link.find("://").map_or(0, |at| at + 3);

@@ -52,8 +52,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(database: &Database, clock: Clock, config: Config) -> Running {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    fn start(database: &Database, clock: Clock, listener: TcpListener, config: Config) -> Running {
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let db = Db::open(Options::new(database.url.clone()));
@@ -88,8 +87,22 @@ impl Site {
 
     /// With settings, at a time.
     pub fn configured(database: Database, servers: usize, config: &Config, start: Instant) -> Site {
+        Site::at_address(database, servers, start, |_| config.clone())
+    }
+
+    /// With settings that name the first server's own address.
+    pub fn at_address(
+        database: Database,
+        servers: usize,
+        start: Instant,
+        config: impl FnOnce(SocketAddr) -> Config,
+    ) -> Site {
         let clock = Clock::held_at(start);
-        let servers = (0..servers).map(|_| Running::start(&database, clock.clone(), config.clone())).collect();
+        let listeners: Vec<TcpListener> =
+            (0..servers).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
+        let config = config(listeners[0].local_addr().expect("an address"));
+        let start = |listener| Running::start(&database, clock.clone(), listener, config.clone());
+        let servers = listeners.into_iter().map(start).collect();
         Site { database, clock, servers }
     }
 

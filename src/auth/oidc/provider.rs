@@ -10,11 +10,13 @@ use oauth2::basic::{
 };
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
-    ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse, TokenUrl,
+    ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse as _, TokenUrl,
 };
 use reqwest::{Response, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
 use super::claims::{self, Claims, IdClaims, Logout, Rejected, Rules};
@@ -110,6 +112,7 @@ struct Endpoints {
     authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
     end_session_endpoint: Option<String>,
+    userinfo_endpoint: Option<String>,
     #[serde(default)]
     token_endpoint_auth_methods_supported: Vec<String>,
 }
@@ -182,7 +185,40 @@ impl Provider {
         let token = answer.extra_fields().id_token.as_deref().ok_or(Rejected::Missing("id_token"))?;
         let (header, key) = self.key(token, now).await?;
         let claims = claims::signed(token, &header, &key, &self.rules)?;
+        let claims = self.with_user_info(claims, answer.access_token().secret()).await;
         claims::check_id(&claims, &self.rules, &client.id, &returned.nonce, now)
+    }
+
+    /// A token's claims with what the provider tells of the person elsewhere (OpenID Connect Core 1.0 §5.3), where the token
+    /// lacks it. Without that the person is let in as well, under a name that says less.
+    async fn with_user_info(&self, mut claims: Map<String, Value>, access: &str) -> Map<String, Value> {
+        let is_named = ["preferred_username", "upn", "email"].iter().any(|name| claims.contains_key(*name));
+        let has_roles =
+            self.rules.roles.is_empty() || ["groups", "roles"].iter().any(|name| claims.contains_key(*name));
+        let Some(address) = self.known().endpoints.userinfo_endpoint.filter(|_| !is_named || !has_roles) else {
+            return claims;
+        };
+        match self.user_info(&address, access).await {
+            // An answer about somebody else would be an attack (§5.3.2).
+            Ok(told) if told.get("sub") == claims.get("sub") => {
+                let wanted = ["name", "preferred_username", "upn", "email", "groups", "roles"];
+                for (name, value) in told.into_iter().filter(|(name, _)| wanted.contains(&name.as_str())) {
+                    claims.entry(name).or_insert(value);
+                }
+            }
+            Ok(_) => tracing::warn!("the provider tells of another person than of its token's"),
+            Err(why) => tracing::warn!(cause = %why, "the provider does not tell a person's name"),
+        }
+        claims
+    }
+
+    async fn user_info(&self, address: &str, access: &str) -> Result<Map<String, Value>, String> {
+        let request = self.http.get(safe(address)?).bearer_auth(access);
+        let response = request.send().await.map_err(|error| told(error.without_url()))?;
+        if !response.status().is_success() {
+            return Err(format!("{address} answers {}", response.status()));
+        }
+        serde_json::from_slice(&outbound::read(response).await?).map_err(told)
     }
 
     /// Whose sign-in ended at the provider.
@@ -292,12 +328,7 @@ impl Provider {
         // A key of a kind that is not known here is no reason to go without the others.
         let keys = keys["keys"].as_array().into_iter().flatten();
         let keys = keys.filter_map(|key| serde_json::from_value::<Jwk>(key.clone()).ok());
-        Ok(Known {
-            keys: Arc::new(keys.collect()),
-            endpoints: discovery.endpoints,
-            fresh_for,
-            ..Known::default()
-        })
+        Ok(Known { keys: Arc::new(keys.collect()), endpoints: discovery.endpoints, fresh_for, ..Known::default() })
     }
 
     async fn get(&self, address: &str) -> Result<(Vec<u8>, i64), String> {

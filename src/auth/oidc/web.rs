@@ -61,13 +61,7 @@ pub struct Returned {
 }
 
 /// Sends a browser on its way.
-pub fn begin(
-    key: &[u8; 32],
-    browser: &str,
-    return_to: &str,
-    prompted: bool,
-    now: Instant,
-) -> Result<Begun, DbError> {
+pub fn begin(key: &[u8; 32], browser: &str, return_to: &str, prompted: bool, now: Instant) -> Result<Begun, DbError> {
     let state = State {
         random: secret::draw()?,
         browser: Digest::of(browser).as_bytes().to_vec(),
@@ -162,8 +156,24 @@ mod tests {
             assert_eq!(local_path(good), good);
         }
         for bad in [
-            "", "evil", "//evil", "/\\evil", "\\\\evil", "https:evil", "https://evil", "javascript:alert(1)", "/%0d%0aX: y",
-            "/a\r\nX: y", "/%2f%2fevil", "/%2Fevil", "/%5Cevil", "/a//evil", " /a", "/a b", "/\u{e9}", "/\t/evil",
+            "",
+            "evil",
+            "//evil",
+            "/\\evil",
+            "\\\\evil",
+            "https:evil",
+            "https://evil",
+            "javascript:alert(1)",
+            "/%0d%0aX: y",
+            "/a\r\nX: y",
+            "/%2f%2fevil",
+            "/%2Fevil",
+            "/%5Cevil",
+            "/a//evil",
+            " /a",
+            "/a b",
+            "/\u{e9}",
+            "/\t/evil",
         ] {
             assert_eq!(local_path(bad), "/", "{bad:?}");
         }

@@ -116,6 +116,7 @@ fn examine(loaded: &Loaded, found: &mut Findings) {
     network(config, found);
     sign_in::tls(config, Clock::system().now(), found);
     sign_in::configuration(config, found);
+    sign_in::browsers(config, found);
     sign_in::provider(config, found);
     match jiff::tz::TimeZone::get("Europe/Berlin") {
         Ok(_) => found.ok("time zones", "the data of IANA is there"),

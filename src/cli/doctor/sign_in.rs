@@ -6,7 +6,7 @@ use crate::cli::doctor::Findings;
 use crate::cli::failure::{Exit, Failure};
 use crate::config::{self, Config, Mode};
 use crate::db::Conn;
-use crate::http::signin::{self, Oidc};
+use crate::http::signin::{self, Browsers, Oidc};
 use crate::http::tls::Tls;
 use crate::sql::Instant;
 
@@ -48,6 +48,20 @@ pub(super) fn provider(config: &Config, found: &mut Findings) {
             let hint = "look at oidc.issuer: it must be what the provider's discovery document says";
             found.fail("oidc", Failure::new(Exit::Unreachable, "the OpenID provider's keys cannot be had", why, hint));
         }
+    }
+}
+
+/// How people sign in with browsers.
+pub(super) fn browsers(config: &Config, found: &mut Findings) {
+    if config.server.public_url.starts_with("http:") && !config.server.public_url.starts_with("http://127.") {
+        let fix = "set tls.certificate, or server.public_url to the https address of the proxy before this server";
+        found.warn("browsers", "passwords and cookies go over plain http", fix);
+    }
+    match Browsers::of(config) {
+        Err(error) => found.fail("browsers", error.into()),
+        Ok(Some(_)) => found.ok("browsers", format!("people sign in at {}", config.oidc.issuer)),
+        Ok(None) if config.auth.local_accounts => found.ok("browsers", "people sign in with passwords kept here"),
+        Ok(None) => found.ok("browsers", "nobody signs in with a password or at a provider"),
     }
 }
 

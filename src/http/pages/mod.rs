@@ -29,7 +29,6 @@ pub enum Whose {
 
 /// Every page.
 pub const PAGES: [(&str, Whose); 10] = [
-    ("/", Whose::Anybodys),
     ("/signin", Whose::Anybodys),
     ("/signin/oidc", Whose::Anybodys),
     (signin::oidc::CALLBACK, Whose::Anybodys),
@@ -38,15 +37,13 @@ pub const PAGES: [(&str, Whose); 10] = [
     ("/signin/windows", Whose::Somebodys),
     ("/signout", Whose::Somebodys),
     ("/account", Whose::Somebodys),
+    ("/account/password", Whose::Somebodys),
     ("/pair", Whose::Somebodys),
 ];
 
 /// Whether a path's pages are for whoever is signed in.
 pub(super) fn are_somebodys(path: &str) -> bool {
-    let known = |(page, whose): &(&str, Whose)| {
-        *whose == Whose::Somebodys && path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest == "/password")
-    };
-    PAGES.iter().any(known)
+    PAGES.iter().any(|(page, whose)| *whose == Whose::Somebodys && *page == path)
 }
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -90,4 +87,22 @@ async fn own_form(app: &App, http: &HttpRequest) -> Result<(), Problem> {
 /// Whose cookie this is, for what a sign-in replaces.
 fn cookie(http: &HttpRequest) -> Option<String> {
     session::SESSION.read(http)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// AU-2: what is routed here says whose it is.
+    #[test]
+    fn every_page_has_its_class() {
+        let routed = include_str!("mod.rs").split("page_of(").skip(1).filter_map(|rest| rest.split(')').next());
+        let routed = routed.filter(|path| path.starts_with('"') || path.starts_with("signin"));
+        let routed: Vec<&str> = routed
+            .map(|path| if path.starts_with('"') { path.trim_matches('"') } else { signin::oidc::CALLBACK })
+            .filter(|path| path.starts_with('/'))
+            .collect();
+        let listed: Vec<&str> = PAGES.iter().map(|(path, _)| *path).collect();
+        assert!(routed.len() == listed.len() && routed.iter().all(|path| listed.contains(path)), "{routed:?}");
+    }
 }

@@ -50,7 +50,9 @@ pub async fn post(http: HttpRequest, app: Data<App>, payload: Payload) -> Result
     });
     let names = whom.await?.ok_or_else(dead)?;
     if names.iter().all(String::is_empty) || names.iter().any(|name| name.chars().count() > LONGEST_NAME) {
-        return Err(Refusal::malformed("name", "name is missing: how you want to sign in, such as ann@example.com.").into());
+        return Err(
+            Refusal::malformed("name", "name is missing: how you want to sign in, such as ann@example.com.").into()
+        );
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     check(&sent.password, &names)?;
@@ -66,14 +68,8 @@ pub async fn post(http: HttpRequest, app: Data<App>, payload: Payload) -> Result
     });
     let set: Result<Option<i32>, Refusal> = set.await;
     let user_id = set?.ok_or_else(dead)?;
-    let proven = Proven {
-        user_id,
-        kind: "link",
-        provider_session: None,
-        signed_in_at: now,
-        attempt: None,
-        rehashed: None,
-    };
+    let proven =
+        Proven { user_id, kind: "link", provider_session: None, signed_in_at: now, attempt: None, rehashed: None };
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     // Whoever has no role has a password now, and must wait for the role.
@@ -96,8 +92,9 @@ pub async fn json<T: for<'d> Deserialize<'d>>(payload: Payload) -> Result<T, Pro
         Err(_) => return Err(Problem::body_too_large(LARGEST)),
     };
     // The place of a fault could show a piece of a password.
-    serde_json::from_slice(&bytes)
-        .map_err(|_| Refusal::new(Kind::Malformed, "The body is no JSON object of the members that are asked for.").into())
+    serde_json::from_slice(&bytes).map_err(|_| {
+        Refusal::new(Kind::Malformed, "The body is no JSON object of the members that are asked for.").into()
+    })
 }
 
 /// Whether somebody of these names may have this password.

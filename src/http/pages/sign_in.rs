@@ -39,14 +39,26 @@ pub async fn get(http: HttpRequest, app: Data<App>, asked: Query<Asked>) -> Http
 }
 
 /// The page, with what is to be said.
-fn shown(app: &App, http: &HttpRequest, status: StatusCode, return_to: &str, name: &str, message: &str) -> HttpResponse {
-    let mut content = String::from(if message.is_empty() { "" } else { "<p class=\"trouble\" role=\"alert\">{message}</p>" });
+fn shown(
+    app: &App,
+    http: &HttpRequest,
+    status: StatusCode,
+    return_to: &str,
+    name: &str,
+    message: &str,
+) -> HttpResponse {
+    let mut content =
+        String::from(if message.is_empty() { "" } else { "<p class=\"trouble\" role=\"alert\">{message}</p>" });
     let provider = app.browsers.as_ref().map(|browsers| browsers.name.as_str());
     if provider.is_some() {
-        content.push_str("<p><a class=\"button\" href=\"{prefix}/signin/oidc?return_to={to}\">Sign in with {provider}</a></p>");
+        content.push_str(
+            "<p><a class=\"button\" href=\"{prefix}/signin/oidc?return_to={to}\">Sign in with {provider}</a></p>",
+        );
     }
     if app.windows.as_ref().is_some_and(|windows| windows.verifier.is_some()) {
-        content.push_str("<p><a class=\"button\" href=\"{prefix}/signin/windows?return_to={to}\">Sign in with Windows</a></p>");
+        content.push_str(
+            "<p><a class=\"button\" href=\"{prefix}/signin/windows?return_to={to}\">Sign in with Windows</a></p>",
+        );
     }
     if app.config.auth.local_accounts {
         content.push_str(CONTENT);

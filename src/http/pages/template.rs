@@ -5,7 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 
 /// Nothing but our own scripts and styles, in no frame (AU-92).
-const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+const POLICY: &str =
+    "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 const FRAME: &str = include_str!("../assets/frame.html");
 const PAGE_SCRIPT: &str = include_str!("../assets/page.js");

@@ -137,7 +137,8 @@ impl Browsers {
         // Never from a request: who may name another host would get the code sent there (AU-55).
         let base = config.server.public_url.trim_end_matches('/');
         if base.is_empty() {
-            let why = "oidc.client_id needs it: the provider sends browsers back to {server.public_url}/signin/oidc/callback";
+            let why =
+                "oidc.client_id needs it: the provider sends browsers back to {server.public_url}/signin/oidc/callback";
             return Err(ConfigError::value("server.public_url", why.to_owned()));
         }
         let client = Client {

@@ -105,12 +105,7 @@ pub async fn write_counts(app: &App) {
 
 pub const SIGN_IN: &str = "sign-in";
 
-pub fn entry(
-    http: &HttpRequest,
-    event: &'static str,
-    outcome: impl Into<String>,
-    target: Option<String>,
-) -> Entry {
+pub fn entry(http: &HttpRequest, event: &'static str, outcome: impl Into<String>, target: Option<String>) -> Entry {
     Entry {
         event,
         outcome: outcome.into(),
@@ -139,13 +134,7 @@ pub(super) async fn refused_proxy(app: &App, http: &HttpRequest, reason: &str, n
 }
 
 /// A token of the provider that is not good, or whose person is not let in.
-pub async fn refused_token(
-    app: &App,
-    http: &HttpRequest,
-    event: &'static str,
-    reason: String,
-    named: Option<String>,
-) {
+pub async fn refused_token(app: &App, http: &HttpRequest, event: &'static str, reason: String, named: Option<String>) {
     write(app, Entry { credential: Some("oidc"), ..entry(http, event, reason, named) }, None).await;
 }
 

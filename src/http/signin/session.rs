@@ -82,11 +82,11 @@ async fn find(app: &App, cookie: &str) -> Result<Option<(Admitted, Held)>, DbErr
     let (credential, now) = (Credential::Session(digest), app.clock.now());
     let admitted = match app.door.recall(credential, now) {
         Some(admitted) => Some(admitted),
-        None => app.db.read(move |conn| auth::lookup(conn, credential, now)).await?,
+        None => {
+            let found = app.db.read(move |conn| auth::lookup(conn, credential, now)).await?;
+            found.inspect(|admitted| app.door.remember(admitted, now))
+        }
     };
-    if let Some(admitted) = &admitted {
-        app.door.remember(admitted, now);
-    }
     Ok(admitted.and_then(|admitted| admitted.session.clone().map(|held| (admitted, held))))
 }
 
