@@ -79,7 +79,7 @@ fn guids_are_unique() {
     }
 }
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "0001_initial",
     "0002_writing",
     "0003_search",
@@ -88,6 +88,7 @@ const NAMES: [&str; 8] = [
     "0006_signin",
     "0007_grants",
     "0008_audit",
+    "0009_sessions",
 ];
 
 #[test]
@@ -266,5 +267,6 @@ fn the_tables_are_as_declared() {
         timers pairings pairing_attempts
         jobs job_files job_problems import_rows import_profiles
         identities windows_passwords sign_in_counts audit audit_cuts
+        sessions local_passwords password_links used_sign_ins
     }
 }
