@@ -4,6 +4,7 @@
 //! A short run is part of the tests (`tests/fuzz.rs`); `cargo run --release --example fuzz` runs longer. Input *n* of a
 //! seed is always the same, so a finding is repeated by its number.
 
+mod browser;
 mod files;
 mod mutate;
 mod seeds;

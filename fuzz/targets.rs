@@ -21,7 +21,7 @@ use timeledger::policy::{Caller, Duties, Role};
 use timeledger::sql::value::Items;
 use timeledger::sql::{Guid, Instant, List, Statement, Value};
 
-use super::{files, sign_in};
+use super::{browser, files, sign_in};
 
 /// Whether an input was accepted; an error is a finding.
 pub type Outcome = Result<bool, String>;
@@ -61,6 +61,10 @@ pub static TARGETS: &[&Target] = &[
     &sign_in::JWT,
     &sign_in::NTLM,
     &sign_in::SPNEGO,
+    &browser::RETURN_TO,
+    &browser::STATE,
+    &browser::ID_TOKEN,
+    &browser::PASSWORD,
 ];
 
 const FILTERS: &[&str] = &[

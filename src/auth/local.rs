@@ -46,12 +46,15 @@ fn composed(password: &str) -> String {
 
 /// Whether somebody of these names may have this password.
 pub fn check(password: &str, names: &[&str]) -> Result<(), Weak> {
-    let password = composed(password).to_lowercase();
-    match password.chars().count() {
-        ..SHORTEST => return Err(Weak::Short),
-        LONGEST.. if password.chars().count() > LONGEST => return Err(Weak::Long),
-        _ => {}
+    let password = composed(password);
+    let length = password.chars().count();
+    if length < SHORTEST {
+        return Err(Weak::Short);
     }
+    if length > LONGEST {
+        return Err(Weak::Long);
+    }
+    let password = password.to_lowercase();
     let is_name = |name: &&str| {
         let name = composed(name).to_lowercase();
         let account = name.rsplit('\\').next().unwrap_or_default();

@@ -52,7 +52,7 @@ enum Outcome {
     /// With the last token of a handshake, where one is due.
     SignedIn(i32, Option<HeaderValue>),
     /// By a cookie.
-    Session(session::Ambient),
+    Session(Box<session::Ambient>),
     /// By a token of the provider, which no browser sends by itself.
     Bearer(Credential),
     /// 401 with this one line: the handshake goes on.
@@ -211,7 +211,7 @@ async fn outcome(app: &App, http: &HttpRequest) -> Outcome {
     match session::outcome(app, http).await {
         // A page sends the browser to the sign-in.
         Some(Err(problem)) if Address::of(http.path()).is_some() => Outcome::Refused(problem),
-        Some(Ok(session)) => Outcome::Session(session),
+        Some(Ok(session)) => Outcome::Session(Box::new(session)),
         _ => Outcome::Untouched,
     }
 }
