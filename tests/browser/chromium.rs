@@ -13,6 +13,7 @@ use super::provider;
 use super::{PASSWORD, audited, give_passwords, link};
 use crate::backend::{Backend, Database, Fixture, for_each_backend};
 use crate::rest::request;
+use crate::signin::oidc::Provider;
 use crate::support::http::Request;
 use crate::tracking::{ADA, Site, TIM};
 
@@ -157,6 +158,22 @@ fn people_go_through_the_providers_pages() {
         assert_eq!(seen[2], json!({"path": "/account", "title": "Your account"}));
         assert!(seen[4].as_str().is_some_and(|cookie| cookie.len() == 43) && seen[8].is_null(), "{seen:?}");
         assert!(audited(&site, 5).iter().any(|(event, ..)| event == "sign-out"));
+        // The provider starts anew, with other keys, and Ann is in another group.
+        let port = provider.issuer.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        drop(provider);
+        let provider = Provider::start_for(port, Some(&base(&site)));
+        site.pass(61);
+        provider.ask("/person", &json!({"user": "ann", "claims": {"name": "Ann", "groups": ["chiefs"]}}));
+        let seen = browse(
+            &site,
+            json!([
+                ["open", "/account"],
+                ["click", "a.button"],
+                ["provider", "ann"],
+                ["sees", "#me", "Ann (ann@example.com), Administrator"],
+            ]),
+        );
+        assert_eq!(seen[2]["path"], json!("/account"));
     });
 }
 

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
 
 use reqwest::Url;
 use serde_json::{Value, json};
@@ -286,6 +288,43 @@ fn au_55_a_sign_out_at_the_provider_ends_the_session_here() {
         let reply = Browser::default().form(to, "/signin/oidc/logout", &[("logout_token", &good)]);
         assert_eq!((reply.status, browser.is_signed_in(to)), (200, false));
     });
+}
+
+/// The same by curl, which follows redirects and keeps cookies as a browser does.
+#[test]
+fn au_55_by_curl() {
+    let (site, provider) = site(Backend::Sqlite, |_| {});
+    known(&provider, "ann", &json!({"preferred_username": "ann@example.com", "groups": ["leads"]}));
+    let base = format!("http://{}", site.address(0));
+    let jar = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("jar-{}.txt", site.address(0).port()));
+    let curl = |arguments: &[&str]| {
+        let jar = jar.to_str().expect("UTF-8");
+        let mut curl = Command::new("curl");
+        curl.args(["-sL", "-b", jar, "-c", jar, "-w", "\n%{http_code} %{url_effective}"]).args(arguments);
+        let output = curl.output().expect("curl runs");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let (body, told) = text.rsplit_once('\n').expect("what -w says");
+        let (status, at) = told.split_once(' ').expect("a status and an address");
+        (status.to_owned(), at.to_owned(), body.to_owned())
+    };
+    let (mut status, mut at, mut page) = curl(&[&format!("{base}/signin/oidc?return_to=/account")]);
+    for _ in 0..3 {
+        if at.contains("/interaction/") {
+            let prompt = if page.contains("value=\"login\"") { "login" } else { "consent" };
+            let form = format!("prompt={prompt}&login=ann&password=x");
+            (status, at, page) = curl(&["-d", &form, &at.clone()]);
+        }
+    }
+    assert_eq!((status.as_str(), at), ("200", format!("{base}/account")), "{page}");
+    let me: Value = serde_json::from_str(&curl(&[&format!("{base}/api/v1/me")]).2).expect("JSON");
+    assert_eq!(me["uniqueName"], json!("ann@example.com"));
+    let csrf = format!("X-CSRF-Token: {}", me["session"]["csrfToken"].as_str().expect("a token"));
+    let body = entry().to_string();
+    let write = ["-H", "Content-Type: application/json", "-d", &body];
+    assert_eq!(curl(&[&write[..], &[&format!("{base}/api/rest/workLogs")]].concat()).0, "403");
+    assert_eq!(curl(&[&write[..], &["-H", &csrf, &format!("{base}/api/rest/workLogs")]].concat()).0, "200");
+    assert_eq!(curl(&["-X", "POST", "-H", &csrf, &format!("{base}/signout")]).0, "200");
+    assert_eq!(curl(&[&format!("{base}/api/v1/me")]).0, "401");
 }
 
 #[test]
