@@ -15,6 +15,7 @@ mod keys;
 pub mod links;
 pub mod local;
 mod lookup;
+pub mod notices;
 pub mod ntlm;
 pub mod oidc;
 pub mod outbound;

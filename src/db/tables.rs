@@ -677,6 +677,40 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    notices (id) {
+        id -> Integer,
+        guid -> GuidType,
+        user_id -> Integer,
+        kind -> Text,
+        about -> Text,
+        facts -> Text,
+        created_at -> InstantType,
+        read_at -> Nullable<InstantType>,
+        mail_due_at -> Nullable<InstantType>,
+        mail_attempts -> Integer,
+        mail_tried_at -> Nullable<InstantType>,
+        mailed_at -> Nullable<InstantType>,
+        mail_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    notice_settings (user_id) {
+        user_id -> Integer,
+        unmailed -> Text,
+        quiet_from -> Nullable<Integer>,
+        quiet_to -> Nullable<Integer>,
+        changed_at -> InstantType,
+    }
+}
+
 diesel::joinable!(teams -> projects (project_id));
 diesel::joinable!(team_members -> teams (team_id));
 diesel::joinable!(team_members -> users (user_id));
@@ -708,6 +742,8 @@ diesel::joinable!(jobs -> users (user_id));
 diesel::joinable!(grants -> users (user_id));
 diesel::joinable!(access_tokens -> grants (grant_id));
 diesel::joinable!(import_rows -> worklogs (worklog_id));
+diesel::joinable!(notices -> users (user_id));
+diesel::joinable!(notice_settings -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -754,4 +790,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     local_passwords,
     password_links,
     used_sign_ins,
+    notices,
+    notice_settings,
 );

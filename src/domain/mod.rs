@@ -18,6 +18,7 @@ pub mod fields;
 pub mod idempotency;
 pub mod imports;
 pub mod jobs;
+pub mod notices;
 pub mod pairing;
 pub mod people;
 pub mod refusal;

@@ -79,7 +79,7 @@ fn guids_are_unique() {
     }
 }
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "0001_initial",
     "0002_writing",
     "0003_search",
@@ -89,6 +89,7 @@ const NAMES: [&str; 9] = [
     "0007_grants",
     "0008_audit",
     "0009_sessions",
+    "0010_notices",
 ];
 
 #[test]
@@ -267,6 +268,6 @@ fn the_tables_are_as_declared() {
         timers pairings pairing_attempts
         jobs job_files job_problems import_rows import_profiles
         identities windows_passwords sign_in_counts audit audit_cuts
-        sessions local_passwords password_links used_sign_ins
+        sessions local_passwords password_links used_sign_ins notices notice_settings
     }
 }
