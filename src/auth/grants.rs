@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::audit::{self, Entry};
+use super::notices::{self, Notice};
 use super::tokens::{Digest, Kind, Minted};
 use crate::db::tables::{access_tokens, grants, refresh_tokens, users};
 use crate::db::{AsConn, DbError, Hold, Tx};
@@ -154,6 +155,14 @@ pub fn refresh(tx: &mut Tx<'_>, presented: &str, address: &str, now: Instant) ->
     }
     end(tx, grant.id, now)?;
     told(tx, &grant, "reuse", "a refresh token came again", Some(address), now)?;
+    let facts = serde_json::json!({"client": CLIENT, "address": address});
+    let notice = Notice {
+        user_id: grant.user_id,
+        kind: notices::Kind::GrantReused,
+        about: grant.guid.to_string(),
+        facts: facts.as_object().cloned().unwrap_or_default(),
+    };
+    notices::tell(tx, &notice, now)?;
     Ok(Refreshed::Reused)
 }
 

@@ -250,18 +250,31 @@ pub fn admit_windows(
     if let Some((identity, _)) = find_windows(tx, account)? {
         return Ok(Some(identity));
     }
-    let keys: Vec<String> = names.iter().map(|name| name_key(name)).collect();
-    let named: Vec<(String, i32)> = on!(tx, c => users::table
-        .filter(users::unique_name_key.eq_any(&keys))
-        .select((users::unique_name_key, users::id))
-        .load(c))?;
-    let likeliest = keys.iter().find_map(|key| named.iter().find(|(known, _)| known == key));
-    let user_id = match (likeliest, provision) {
-        (Some((_, user_id)), _) => *user_id,
+    let user_id = match (called(tx, names)?, provision) {
+        (Some(user_id), _) => user_id,
         (None, Provision::Deny) => return Ok(None),
         (None, Provision::Add(role)) => add_person(tx, (&account.to_string(), &account.user), role, now)?,
     };
     link_windows(tx, user_id, account, now).map(Some)
+}
+
+/// Whose account it is, or would be with the first sign-in.
+pub fn owner(conn: &mut impl AsConn, account: &Account, names: &[String]) -> Result<Option<i32>, DbError> {
+    match find_windows(conn, account)? {
+        Some((_, user_id)) => Ok(Some(user_id)),
+        None => called(conn, names),
+    }
+}
+
+/// The person with the likeliest of these names.
+fn called(conn: &mut impl AsConn, names: &[String]) -> Result<Option<i32>, DbError> {
+    let keys: Vec<String> = names.iter().map(|name| name_key(name)).collect();
+    let named: Vec<(String, i32)> = on!(conn, c => users::table
+        .filter(users::unique_name_key.eq_any(&keys))
+        .select((users::unique_name_key, users::id))
+        .load(c))?;
+    let likeliest = keys.iter().find_map(|key| named.iter().find(|(known, _)| known == key));
+    Ok(likeliest.map(|(_, user_id)| *user_id))
 }
 
 fn add_person(tx: &mut Tx<'_>, (unique_name, name): (&str, &str), role: Role, now: Instant) -> Result<i32, DbError> {

@@ -4,6 +4,7 @@
 
 use diesel::prelude::*;
 
+use super::notices;
 use super::tokens::{DEFAULT_LIFETIME_DAYS, Digest, Kind, LIFETIME_DAYS, Minted, SHOWN, Scopes, TOKENS_A_PERSON};
 use crate::db::tables::{api_tokens, users};
 use crate::db::{AsConn, DbError, Failure, Tx};
@@ -157,8 +158,13 @@ pub fn rotate(
     }
     let old_until = token.expires_at.0.min(now.0.saturating_add(i64::from(overlap_hours) * HOUR));
     on!(tx, c => diesel::update(api_tokens::table.filter(api_tokens::guid.eq(guid)))
-        .set((api_tokens::expires_at.eq(Instant(old_until)), api_tokens::version.eq(api_tokens::version + 1)))
+        .set((
+            api_tokens::expires_at.eq(Instant(old_until)),
+            api_tokens::rotated_at.eq(now),
+            api_tokens::version.eq(api_tokens::version + 1),
+        ))
         .execute(c))?;
+    notices::forget(tx, notices::Kind::TokenExpires, &guid.to_string())?;
     let scopes = Scopes::from_bits(token.scopes);
     let new = NewToken { user_id, name: &token.name, days: None, scopes, per_minute: token.per_minute };
     let expires_at = Instant(now.0.saturating_add(token.expires_at.0 - token.created_at.0));
@@ -187,6 +193,7 @@ pub fn end(tx: &mut Tx<'_>, guid: Guid, now: Instant) -> Result<(), TokenError> 
         .filter(api_tokens::revoked_at.is_null())
         .set((api_tokens::revoked_at.eq(now), api_tokens::version.eq(api_tokens::version + 1)))
         .execute(c))?;
+    notices::forget(tx, notices::Kind::TokenExpires, &guid.to_string())?;
     Ok(())
 }
 

@@ -9,6 +9,9 @@ use crate::on;
 /// The name of the key that seals next links (OD-112).
 pub const NEXT_LINKS: &str = "next-links";
 
+/// The name of the key under which links in mails are made.
+pub const UNSUBSCRIBE: &str = "unsubscribe";
+
 /// The key of this name, if it was made already.
 pub fn find_key(conn: &mut impl AsConn, name: &str) -> Result<Option<[u8; 32]>, DbError> {
     let found: Option<Vec<u8>> = on!(conn, c => secrets::table.find(name).select(secrets::value).first(c).optional())?;

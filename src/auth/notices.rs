@@ -12,12 +12,12 @@ use crate::on;
 use crate::policy::Role;
 use crate::sql::{Guid, Instant};
 
-/// What people are told of. The facts of each are named with it.
+/// What people are told of, and the facts that each comes with. Times are RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// An API token (AU-13): `name`, `prefix`, `expiresAt` (RFC 3339), `days`.
+    /// An API token ends (AU-13): `name`, `prefix`, `expiresAt`.
     TokenExpires,
-    /// What this site signs in with elsewhere ends (AU-63): `connection`, `expiresAt` (RFC 3339), `days`.
+    /// What this site signs in with elsewhere ends (AU-63): `connection`, `expiresAt`.
     CredentialExpires,
     /// It is refused, revoked or over: `connection`, `reason`.
     CredentialFailed,
@@ -96,8 +96,8 @@ pub fn tell_administrators(
     Ok(any)
 }
 
-/// Forgets what was told of something, all times of it, so that it can be told again: it is over. No mail is sent of it any
-/// more.
+/// Forgets what a person was told of something, each time of it: it is over, and may be told anew. What waits to be mailed is
+/// not sent.
 pub fn clear(tx: &mut Tx<'_>, user_id: i32, kind: Kind, about: &str) -> Result<(), DbError> {
     tx.must_hold(Hold::Shared)?;
     on!(tx, c => diesel::delete(of(kind, about).filter(notices::user_id.eq(user_id))).execute(c))?;
@@ -107,6 +107,11 @@ pub fn clear(tx: &mut Tx<'_>, user_id: i32, kind: Kind, about: &str) -> Result<(
 /// As [`clear`], of whomever it was told.
 pub fn clear_of_all(tx: &mut Tx<'_>, kind: Kind, about: &str) -> Result<(), DbError> {
     tx.must_hold(Hold::Shared)?;
+    forget(tx, kind, about)
+}
+
+/// As [`clear_of_all`], for those who end something whatever they hold.
+pub(super) fn forget(tx: &mut Tx<'_>, kind: Kind, about: &str) -> Result<(), DbError> {
     on!(tx, c => diesel::delete(of(kind, about)).execute(c))?;
     Ok(())
 }

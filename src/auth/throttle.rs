@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::notices::{self, Kind, Notice};
 use crate::db::tables::sign_in_counts;
 use crate::db::{AsConn, DbError, Tx};
 use crate::on;
@@ -21,6 +22,8 @@ const LONGEST_BLOCK: i64 = 15 * 60 * SECOND;
 const HOUR: i64 = 3600 * SECOND;
 /// An address from which the account signed in within this time is no stranger.
 const KNOWN: i64 = 30 * 24 * HOUR;
+/// How often the owner of an account that is guessed hears of it.
+const TOLD_EVERY: i64 = 24 * HOUR;
 
 /// The figures of AU-90, all of them settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +63,20 @@ pub enum Gate {
     },
 }
 
+/// Stands before the name of an account of this site, which no account of a domain begins with.
+const LOCAL: &str = "local ";
+
 impl Attempt {
+    /// With the password of an account of this site.
+    pub fn local(name: &str, network: Option<IpAddr>) -> Attempt {
+        Attempt { account: Some(format!("{LOCAL}{}", name.to_lowercase())), network }
+    }
+
+    /// The name of an account of this site.
+    pub fn local_name(&self) -> Option<&str> {
+        self.account.as_deref()?.strip_prefix(LOCAL)
+    }
+
     fn network_key(&self) -> String {
         self.network.map_or_else(|| "net".to_owned(), |network| format!("net {network}"))
     }
@@ -134,8 +150,8 @@ fn seconds_until(until: Instant, now: Instant) -> u64 {
     u64::try_from((until.0 - now.0).max(0)).unwrap_or(0).div_ceil(1_000_000).max(1)
 }
 
-/// Counts a failure.
-pub fn failed(tx: &mut Tx<'_>, attempt: &Attempt, limits: &Limits, now: Instant) -> Result<(), DbError> {
+/// Counts a failure. Gives those of the account in this hour, where they are so many that its owner should know.
+pub fn failed(tx: &mut Tx<'_>, attempt: &Attempt, limits: &Limits, now: Instant) -> Result<Option<i32>, DbError> {
     hold(tx, &attempt.network_key())?;
     let old = Instant(now.0 - limits.window.max(HOUR));
     let is_stale = sign_in_counts::since
@@ -148,6 +164,7 @@ pub fn failed(tx: &mut Tx<'_>, attempt: &Attempt, limits: &Limits, now: Instant)
         (attempt.account_key(), HOUR, None),
         (attempt.pair_key(), limits.window, Some(limits.pair)),
     ];
+    let mut guessed = None;
     for (key, window, blocks_from) in windows {
         let Some(key) = key else { continue };
         let before = known.iter().find(|count| count.key == key);
@@ -155,8 +172,27 @@ pub fn failed(tx: &mut Tx<'_>, attempt: &Attempt, limits: &Limits, now: Instant)
         let since = before.filter(|_| failures > 1).map_or(now, |count| count.since);
         let blocked_until = blocks_from.and_then(|most| block(failures, most, now));
         put(tx, &key, before.is_some(), failures, since, blocked_until)?;
+        if failures >= limits.account && attempt.account_key().as_ref() == Some(&key) {
+            guessed = Some(failures);
+        }
     }
-    Ok(())
+    Ok(guessed)
+}
+
+/// Tells a person that their account is guessed, at most once a day.
+pub fn tell_owner(tx: &mut Tx<'_>, user_id: i32, account: &str, failures: i32, now: Instant) -> Result<(), DbError> {
+    if notices::told_since(tx, user_id, Kind::Guessed, Instant(now.0 - TOLD_EVERY))? {
+        return Ok(());
+    }
+    let facts = serde_json::json!({"account": account, "failures": failures});
+    let notice = Notice {
+        user_id,
+        kind: Kind::Guessed,
+        // Two servers that see it at once tell once.
+        about: format!("{account} {}", now.day().0),
+        facts: facts.as_object().cloned().unwrap_or_default(),
+    };
+    notices::tell(tx, &notice, now).map(drop)
 }
 
 /// 30 seconds from the last failure that is borne, then twice as long each time, up to 15 minutes.

@@ -18,7 +18,7 @@ const PREFIX: &str = "TIMELEDGER_";
 /// Where the file lies when neither `--config` nor `TIMELEDGER_CONFIG` says so.
 const DEFAULT_FILE: &str = "timeledger.toml";
 /// Settings that are masked and that a `…_FILE` variable may name a file for.
-const SECRETS: [&str; 3] = ["database.url", "metrics.token", "auth.key"];
+const SECRETS: [&str; 5] = ["database.url", "metrics.token", "auth.key", "auth.proxy_secret", "mail.password"];
 /// Variables whose names are fixed elsewhere, and the keys that they set.
 const ALIASES: [(&str, &str); 2] = [("KEY", "auth.key"), ("KEY_FILE", "auth.key_file")];
 
@@ -388,6 +388,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         return Err(ConfigError::value("odata.max_joins", "SQLite takes 64 tables a statement; 60 at most"));
     }
     super::signin::check(&config.auth, &config.ntlm).map_err(|(key, why)| ConfigError::value(key, why))?;
+    super::mail::check(&config.mail, &server.public_url).map_err(|(key, why)| ConfigError::value(key, why))?;
     if tracing_subscriber::EnvFilter::builder().parse(&config.log.level).is_err() {
         return Err(ConfigError::value("log.level", "it is none of error, warn, info, debug, trace and no directive"));
     }

@@ -4,6 +4,7 @@
 //! from. A key is declared once, as a field below; file, environment, `config show` and the check follow from it.
 
 mod load;
+mod mail;
 mod network;
 mod secret;
 mod signin;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, Loaded, Origin, Setting, Sources};
+pub use mail::{Mail, MailTls};
 pub use network::Network;
 pub use secret::Secret;
 pub use signin::{Auth, ChannelBinding, Mode, Ntlm, Oidc, Provision, Verifier, networks};
@@ -33,6 +35,7 @@ pub struct Config {
     pub ntlm: Ntlm,
     pub oidc: Oidc,
     pub tls: Tls,
+    pub mail: Mail,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

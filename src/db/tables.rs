@@ -286,6 +286,7 @@ diesel::table! {
         last_used_client -> Nullable<Text>,
         version -> Integer,
         requests_per_minute -> Nullable<Integer>,
+        rotated_at -> Nullable<InstantType>,
     }
 }
 

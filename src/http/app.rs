@@ -20,7 +20,7 @@ use super::problem::Problem;
 use super::signin::{self, Browsers, Oidc, Passwords, Record, Windows};
 use super::tls::{self, Tls};
 use super::tracking::{self, Listeners};
-use super::{assets, health, jobs, middleware};
+use super::{assets, health, jobs, middleware, notices};
 use crate::auth::sessions::{self, Lifetime};
 use crate::auth::{self, Door, throttle};
 use crate::clock::Clock;
@@ -179,6 +179,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(super::pages::configure)
         .configure(super::pin::configure)
         .configure(super::token::configure)
+        .configure(notices::configure)
         .configure(super::api::configure)
         .configure(super::odata::configure)
         .default_service(web::to(nothing));
@@ -263,6 +264,8 @@ pub async fn serve_until(
         actix_web::rt::spawn(tracking::act_on_due_timers(app.clone())),
         actix_web::rt::spawn(tracking::tell_listeners(app.clone())),
         actix_web::rt::spawn(jobs::run(app.clone())),
+        actix_web::rt::spawn(notices::tell_at_times(app.clone())),
+        actix_web::rt::spawn(notices::mail_at_times(app.clone())),
         actix_web::rt::spawn(tls::renew_at_times(app.clone())),
     ];
     let outcome = running.await;

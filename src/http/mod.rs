@@ -11,6 +11,7 @@ mod form;
 mod health;
 mod jobs;
 mod middleware;
+pub mod notices;
 pub mod odata;
 pub mod openapi;
 mod pages;

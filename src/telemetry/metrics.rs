@@ -23,6 +23,7 @@ pub struct Metrics {
     in_flight: IntGauge,
     pool: IntGaugeVec,
     jobs: IntCounterVec,
+    mails: IntCounterVec,
 }
 
 impl Metrics {
@@ -62,6 +63,13 @@ impl Metrics {
                 Opts::new("timeledger_jobs_total", "Jobs that this server ran, by kind and how the attempt ended."),
                 &["kind", "outcome"],
             )?,
+            mails: IntCounterVec::new(
+                Opts::new(
+                    "timeledger_mails_total",
+                    "Mails that this server tried to send, by kind and what came of it.",
+                ),
+                &["kind", "outcome"],
+            )?,
         };
         metrics.register()?;
         Ok(metrics)
@@ -75,7 +83,8 @@ impl Metrics {
         self.registry.register(Box::new(self.database.clone()))?;
         self.registry.register(Box::new(self.in_flight.clone()))?;
         self.registry.register(Box::new(self.pool.clone()))?;
-        self.registry.register(Box::new(self.jobs.clone()))
+        self.registry.register(Box::new(self.jobs.clone()))?;
+        self.registry.register(Box::new(self.mails.clone()))
     }
 
     /// A request has begun.
@@ -111,6 +120,11 @@ impl Metrics {
     /// An attempt of a job has ended: `done`, `failed`, `cancelled`, `again` or `lost`.
     pub fn job_ended(&self, kind: &'static str, outcome: &'static str) {
         self.jobs.with_label_values(&[kind, outcome]).inc();
+    }
+
+    /// A mail was `sent`, has `failed` and is tried again, or is `given_up`.
+    pub fn mail_ended(&self, kind: &'static str, outcome: &'static str) {
+        self.mails.with_label_values(&[kind, outcome]).inc();
     }
 
     /// The text format of Prometheus.

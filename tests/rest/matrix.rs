@@ -261,6 +261,19 @@ fn example(server: &Server, route: &Route, week: Week, log: &str, (n, user, role
             let target = format!("v1/grants/{}", grant_of(&server.database, user));
             Example { may_change_nothing: true, ..Example::new(target, Value::Null, Some(204)) }
         }
+        (Verb::Post, "notices/{id}/read") => {
+            let target = format!("v1/notices/{}/read", notice_of(&server.database, user));
+            Example { may_change_nothing: true, ..Example::new(target, Value::Null, Some(200)) }
+        }
+        (Verb::Post, "notices/read") => {
+            let example = Example::new("v1/notices/read".into(), Value::Null, Some(204));
+            Example { may_change_nothing: true, ..example }
+        }
+        (Verb::Patch, "notices/settings") => {
+            let body = json!({"mail": {"guessed": n.is_multiple_of(2)}});
+            let example = Example::new("v1/notices/settings".into(), body, Some(200));
+            Example { may_change_nothing: true, ..example }
+        }
         (Verb::Put, "import-profiles/{name}") => {
             let example = Example::new("v1/import-profiles/mine".into(), json!({"decimalMark": ","}), Some(200));
             Example { may_change_nothing: true, ..example }
@@ -311,6 +324,20 @@ fn grant_of(database: &Database, user: i32) -> Guid {
     let mut conn = database.connect(ConnRole::Writer);
     conn.write::<_, timeledger::db::DbError>(open).expect("a grant");
     auth::grants::list(&mut conn, user, now).expect("rows")[0].guid
+}
+
+/// A notice of that person's.
+fn notice_of(database: &Database, user: i32) -> Guid {
+    use timeledger::domain::notices::{self, Kind, Notice, read};
+    let tell = |tx: &mut timeledger::db::Tx<'_>| {
+        tx.hold(timeledger::db::Hold::Shared)?;
+        let about = uuid::Uuid::now_v7().to_string();
+        let notice = Notice { user_id: user, kind: Kind::GrantReused, about, facts: serde_json::Map::new() };
+        notices::tell(tx, &notice, Instant(0)).map(drop)
+    };
+    let mut conn = database.connect(ConnRole::Writer);
+    conn.write::<_, timeledger::db::DbError>(tell).expect("a notice");
+    read::list(&mut conn, user, 0, 1).expect("rows")[0].id
 }
 
 /// A job of that person's that nobody runs for a long time.

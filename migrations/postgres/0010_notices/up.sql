@@ -28,3 +28,6 @@ CREATE TABLE notice_settings (
     quiet_to integer,
     changed_at timestamptz NOT NULL
 );
+
+-- Another secret took its place: nobody is told of its end.
+ALTER TABLE api_tokens ADD COLUMN rotated_at timestamptz;

@@ -28,3 +28,6 @@ CREATE TABLE notice_settings (
     quiet_to INTEGER,
     changed_at INTEGER NOT NULL
 ) STRICT;
+
+-- Another secret took its place: nobody is told of its end.
+ALTER TABLE api_tokens ADD COLUMN rotated_at INTEGER;

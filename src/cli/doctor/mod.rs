@@ -1,5 +1,6 @@
 //! `timeledger doctor`: looks for what is wrong or soon will be, and says how to mend it (UX-123).
 
+mod mail;
 mod sign_in;
 
 use std::process::ExitCode;
@@ -118,6 +119,7 @@ fn examine(loaded: &Loaded, found: &mut Findings) {
     sign_in::configuration(config, found);
     sign_in::browsers(config, found);
     sign_in::provider(config, found);
+    mail::server(config, found);
     match jiff::tz::TimeZone::get("Europe/Berlin") {
         Ok(_) => found.ok("time zones", "the data of IANA is there"),
         Err(error) => found.warn("time zones", error.to_string(), "install the package tzdata"),
@@ -196,6 +198,7 @@ fn database(config: &Config, url: &DatabaseUrl, found: &mut Findings) {
     }
     tokens(&mut conn, found);
     sign_in::database(config, &mut conn, found);
+    mail::queue(config, &mut conn, Clock::system().now(), found);
     reporting(&mut conn, found);
 }
 

@@ -1,4 +1,4 @@
-//! A person's notices: lists, and what was read.
+//! A person's notices: lists, what was read, and the end of old ones.
 
 use diesel::prelude::*;
 use serde_json::{Map, Value};
@@ -8,6 +8,9 @@ use crate::db::tables::notices;
 use crate::db::{AsConn, DbError, Hold, Tx};
 use crate::on;
 use crate::sql::{Guid, Instant};
+
+/// Notices are kept for 400 days, in microseconds.
+const KEPT: i64 = 400 * 86_400_000_000;
 
 /// A notice that was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,5 +96,19 @@ pub fn mark_all_read(tx: &mut Tx<'_>, user_id: i32, now: Instant) -> Result<(), 
         .filter(notices::read_at.is_null())
         .set(notices::read_at.eq(now))
         .execute(c))?;
+    Ok(())
+}
+
+/// Whether notices are older than they are kept.
+pub fn has_old(conn: &mut impl AsConn, now: Instant) -> Result<bool, DbError> {
+    let old = notices::table.filter(notices::created_at.lt(Instant(now.0 - KEPT)));
+    let count: i64 = on!(conn, c => old.count().get_result(c))?;
+    Ok(count > 0)
+}
+
+/// Removes notices that are older than they are kept, read or not.
+pub fn sweep(tx: &mut Tx<'_>, now: Instant) -> Result<(), DbError> {
+    let old = notices::table.filter(notices::created_at.lt(Instant(now.0 - KEPT)));
+    on!(tx, c => diesel::delete(old).execute(c))?;
     Ok(())
 }

@@ -140,8 +140,7 @@ pub async fn post(http: HttpRequest, app: Data<App>, payload: Payload) -> Result
 
 /// Who tries to sign in with a password, from where.
 pub fn attempt(http: &HttpRequest, name: &str) -> Attempt {
-    let account = Some(format!("local {}", name.to_lowercase()));
-    Attempt { account, network: client_address(http).map(half_open::network) }
+    Attempt::local(name, client_address(http).map(half_open::network))
 }
 
 /// `/signin/windows`: a session for whoever the connection or the proxy speaks for.

@@ -11,9 +11,9 @@ use crate::auth::audit::{self, Entry};
 use crate::auth::identities::{self, IdentityError, Provision};
 use crate::auth::throttle::{self, Attempt};
 use crate::auth::windows::Account;
-use crate::auth::{self, Credential};
+use crate::auth::{self, Credential, local};
 use crate::config;
-use crate::db::{DbError, Hold};
+use crate::db::{DbError, Hold, Tx};
 use crate::domain::settings::Settings;
 use crate::http::App;
 use crate::http::middleware::RequestId;
@@ -163,6 +163,39 @@ pub async fn forged(
     Problem::foreign_origin()
 }
 
+/// The account that an attempt names, to find whose it is.
+enum Named {
+    Local(String),
+    /// With what its person may be called.
+    Windows(Account, Vec<String>),
+}
+
+impl Named {
+    fn of(app: &App, attempt: &Attempt) -> Option<Named> {
+        if let Some(name) = attempt.local_name() {
+            return Some(Named::Local(name.to_owned()));
+        }
+        let domains = &app.windows.as_ref()?.domains;
+        let account = domains.parse(attempt.account.as_deref()?)?;
+        let names = domains.names_of(&account);
+        Some(Named::Windows(account, names))
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Named::Local(name) => name.clone(),
+            Named::Windows(account, _) => account.to_string(),
+        }
+    }
+
+    fn owner(&self, tx: &mut Tx<'_>) -> Result<Option<i32>, DbError> {
+        match self {
+            Named::Local(name) => Ok(local::find(tx, name)?.map(|known| known.user_id)),
+            Named::Windows(account, names) => identities::owner(tx, account, names),
+        }
+    }
+}
+
 async fn write(app: &App, row: Entry, attempt: Option<Attempt>) {
     let now = app.clock.now();
     let row = app.record.fold(&row, MINUTE, now);
@@ -170,12 +203,17 @@ async fn write(app: &App, row: Entry, attempt: Option<Attempt>) {
         return;
     }
     let limits = app.sign_in_limits;
+    let named = attempt.as_ref().and_then(|attempt| Named::of(app, attempt));
     let written: Result<(), DbError> = app
         .db
         .write(move |tx| {
             tx.hold(Hold::Shared)?;
-            if let Some(attempt) = &attempt {
-                throttle::failed(tx, attempt, &limits, now)?;
+            if let Some(attempt) = &attempt
+                && let Some(failures) = throttle::failed(tx, attempt, &limits, now)?
+                && let Some(named) = &named
+                && let Some(user_id) = named.owner(tx)?
+            {
+                throttle::tell_owner(tx, user_id, &named.shown(), failures, now)?;
             }
             row.iter().try_for_each(|row| audit::write(tx, row, now))
         })

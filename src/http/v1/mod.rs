@@ -10,6 +10,7 @@ pub mod credentials;
 mod exports;
 mod imports;
 mod jobs;
+pub mod notices;
 pub mod objects;
 mod sessions;
 mod settings;
@@ -247,6 +248,23 @@ pub static ROUTES: &[Route] = &[
         .about("Clients that the caller paired, the latest first")
         .gives_list_of(&credentials::GRANT),
     Route::v1(Verb::Delete, "grants/{id}", credentials::end_grant).about("Let a paired client in no more"),
+    Route::v1(Verb::Get, "notices", notices::list)
+        .about("What the server has told the caller: unread first, then the latest first")
+        .options(&["skip", "count"])
+        .gives_list_of(&notices::NOTICE),
+    Route::v1(Verb::Get, "notices/unread", notices::unread)
+        .about("How many notices the caller has not read")
+        .gives(&notices::UNREAD),
+    Route::v1(Verb::Get, "notices/settings", notices::settings)
+        .about("Of what the caller gets mails, and when not")
+        .gives(&notices::SETTINGS),
+    Route::v1(Verb::Patch, "notices/settings", notices::change)
+        .about("Change of what the caller gets mails, and when not")
+        .scope(Scopes::ADMIN)
+        .takes(&notices::SETTINGS_BODY)
+        .gives(&notices::SETTINGS),
+    Route::v1(Verb::Post, "notices/read", notices::mark_all_read).about("All notices are read"),
+    Route::v1(Verb::Post, "notices/{id}/read", notices::mark_read).about("A notice is read").gives(&notices::NOTICE),
     Route::v1(Verb::Get, "exports/times", exports::times)
         .about("Logs as a workbook, in the columns and groups of a layout")
         .options(&["columns", "groupBy", "filter", "search", "orderby"])
