@@ -16,6 +16,7 @@ mod house;
 mod http;
 mod imports;
 mod messages;
+mod notices;
 mod odata;
 mod odata_grammar;
 mod oracle;

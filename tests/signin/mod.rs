@@ -10,7 +10,7 @@ mod matrix;
 pub mod oidc;
 mod proxy;
 mod tls;
-mod wire;
+pub mod wire;
 
 use std::io::Write;
 use std::process::Stdio;
@@ -25,7 +25,7 @@ use crate::support::server::Server;
 pub const ADA: (&str, &str, &str) = ("CORP", "ada", "Secret1");
 pub const TIM: (&str, &str, &str) = ("CORP", "tim", "Geheim 2");
 pub const NORA: (&str, &str, &str) = ("CORP", "nora", "locked-out");
-const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// The settings of a site without a domain.
 const LOCAL: [(&str, &str); 3] = [

@@ -4,7 +4,7 @@ mod contract;
 mod events;
 mod grants;
 mod matrix;
-mod pairing;
+pub mod pairing;
 mod survival;
 
 use std::net::{SocketAddr, TcpListener};

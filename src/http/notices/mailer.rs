@@ -3,6 +3,7 @@
 //! In: a claimed mail. Out: it was taken, or why not. Connections are kept for some seconds and used again. The password goes
 //! to the server alone.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use actix_web::rt::time::timeout;
@@ -11,7 +12,7 @@ use lettre::message::{Mailbox, MessageBuilder, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::{AsyncSmtpTransport, Error, PoolConfig};
+use lettre::transport::smtp::{AsyncSmtpTransport, AsyncSmtpTransportBuilder, Error, PoolConfig};
 use lettre::{Address, AsyncTransport, Message, Tokio1Executor};
 
 use crate::config::{Config, ConfigError, MailTls};
@@ -23,9 +24,14 @@ use crate::sql::Instant;
 /// For which a connection that nobody needs is kept.
 const IDLE: Duration = Duration::from_secs(20);
 
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
 /// The way to the mail server. It belongs to the runtime in which it was made.
 pub struct Mailer {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    /// With its connections; made anew after a failure. One that was left in the middle of a mail would be used again, and
+    /// take the late answer to that mail for one to the next.
+    transport: Mutex<Transport>,
+    builder: AsyncSmtpTransportBuilder,
     from: Mailbox,
     /// The address of this server, for links.
     site: String,
@@ -75,7 +81,7 @@ impl Mailer {
             parameters.map_err(|error| ConfigError::value("mail.server", error.to_string()))
         };
         let longest = Duration::from_secs(knobs.timeout);
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&knobs.server)
+        let mut builder = Transport::builder_dangerous(&knobs.server)
             .port(knobs.port())
             .hello_name(ClientId::Domain(from.email.domain().to_owned()))
             .timeout(Some(longest))
@@ -89,12 +95,21 @@ impl Mailer {
             builder = builder.credentials(Credentials::new(knobs.user.clone(), knobs.password.expose().to_owned()));
         }
         let site = config.server.public_url.trim_end_matches('/').to_owned();
-        Ok(Some(Mailer { transport: builder.build(), from, site, longest }))
+        let transport = Mutex::new(builder.clone().build());
+        Ok(Some(Mailer { transport, builder, from, site, longest }))
+    }
+
+    fn transport(&self) -> Transport {
+        self.transport.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn renew(&self) {
+        *self.transport.lock().unwrap_or_else(PoisonError::into_inner) = self.builder.clone().build();
     }
 
     /// Whether the server greets, encrypts and signs in as configured. Nothing is sent.
     pub async fn reach(&self) -> Result<(), String> {
-        match timeout(self.longest, self.transport.test_connection()).await {
+        match timeout(self.longest, self.transport().test_connection()).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err("it closes the connection".to_owned()),
             Ok(Err(error)) => Err(error.to_string()),
@@ -105,13 +120,17 @@ impl Mailer {
     /// Hands a mail to the server.
     pub(super) async fn send(&self, mail: &Mail, key: &[u8; 32], now: Instant) -> Result<(), NotSent> {
         let message = self.message(mail, key, now)?;
-        match timeout(self.longest, self.transport.send(message)).await {
-            Ok(taken) => Ok(taken.map(drop)?),
+        let sent = match timeout(self.longest, self.transport().send(message)).await {
+            Ok(taken) => taken.map(drop).map_err(NotSent::from),
             Err(_) => {
                 let reason = format!("the mail server took longer than {} s", self.longest.as_secs());
                 Err(NotSent::new("the mail server is too slow", reason))
             }
+        };
+        if sent.is_err() {
+            self.renew();
         }
+        sent
     }
 
     fn message(&self, mail: &Mail, key: &[u8; 32], now: Instant) -> Result<Message, NotSent> {
