@@ -9,7 +9,7 @@ const PAGE: &str = include_str!("assets/start.html");
 const ICON: &str = include_str!("assets/icon.svg");
 const STYLE: &str = include_str!("assets/start.css");
 /// Nothing but our own style (AU-92).
-pub(super) const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 pub(super) async fn start(base: PublicUrl) -> HttpResponse {
     let page = PAGE.replace("{base}", &escaped(&base.0)).replace("{version}", env!("CARGO_PKG_VERSION"));

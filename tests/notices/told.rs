@@ -246,3 +246,29 @@ fn old_notices_go() {
         assert_eq!(count_where(&site, "about = 'younger'"), 1, "{backend:?}");
     });
 }
+
+/// As above, by passwords that the site keeps.
+#[test]
+fn au_90_guesses_at_a_password_of_the_site_are_told_of() {
+    for_each_backend(|backend| {
+        let auth = config::Auth { account_failures: 3, pair_failures: 1_000, ..config::Auth::default() };
+        let config = Config { auth, ..Config::default() };
+        let database = Database::loaded(backend, Fixture::SMALL);
+        let now = Instant(jiff::Timestamp::now().as_microsecond());
+        let site = Site::configured(database, 1, &config, now);
+        let people = People::of(&site);
+        let phc = timeledger::auth::local::hash("a password of Tim's").expect("a hash");
+        let set = site.conn().write::<_, DbError>(|tx| timeledger::auth::local::set(tx, TIM_KEY, &phc, now));
+        set.expect("a password");
+        for (n, name) in
+            ["tim@example.com", "nobody@example.com"].into_iter().flat_map(|name| (0..3).map(move |n| (n, name)))
+        {
+            assert_eq!(people.list(0, TIM).len(), usize::from(name.starts_with("nobody")), "{backend:?} {name} {n}");
+            let form = format!("name={name}&password=wrong-one");
+            let sent = Request::post("/signin", "application/x-www-form-urlencoded", form.as_bytes());
+            assert_eq!(sent.send(site.address(0)).status, 401);
+        }
+        assert_eq!(people.subjects(0, TIM), ["Somebody guesses the password of tim@example.com"], "{backend:?}");
+        assert_eq!(count_where(&site, "kind = 'guessed'"), 1);
+    });
+}

@@ -12,11 +12,10 @@ use crate::auth;
 use crate::db::{DbError, Hold};
 use crate::domain::notices::{Kind, settings, unsubscribe};
 use crate::http::api::options::Options;
-use crate::http::assets::POLICY;
-use crate::http::{App, Problem};
+use crate::http::{App, Problem, pages};
 use crate::sql::Guid;
 
-const PAGE: &str = include_str!("../assets/unsubscribe.html");
+const BUTTON: &str = "<form method=\"post\"><button>No more of these mails</button></form>";
 
 pub fn configure(config: &mut ServiceConfig) {
     config.service(web::resource("/unsubscribe").route(web::route().to(answer)));
@@ -29,11 +28,11 @@ async fn answer(http: HttpRequest, app: Data<App>, _: Bytes) -> Result<HttpRespo
     match (http.method(), meant) {
         (&Method::GET | &Method::HEAD | &Method::POST, None) => {
             let said = "This link is not good. Copy it from the mail as a whole.";
-            Ok(page(StatusCode::NOT_FOUND, said, ""))
+            Ok(page(&http, StatusCode::NOT_FOUND, said, ""))
         }
         (&Method::GET | &Method::HEAD, Some((_, kind))) => {
             let said = format!("Send you no more mails {}? You will still see them in Timeledger.", about(kind));
-            Ok(page(StatusCode::OK, &said, "<form method=\"post\"><button>No more of these mails</button></form>"))
+            Ok(page(&http, StatusCode::OK, &said, BUTTON))
         }
         (&Method::POST, Some((person, kind))) => {
             let now = app.clock.now();
@@ -44,7 +43,7 @@ async fn answer(http: HttpRequest, app: Data<App>, _: Bytes) -> Result<HttpRespo
             muted.await?;
             let said =
                 format!("You get no more mails {}. To have them again, change your settings of notices.", about(kind));
-            Ok(page(StatusCode::OK, &said, ""))
+            Ok(page(&http, StatusCode::OK, &said, ""))
         }
         _ => Err(Problem::method_not_allowed("GET, HEAD, POST")),
     }
@@ -66,13 +65,10 @@ fn about(kind: Kind) -> &'static str {
     }
 }
 
-/// Both texts are our own.
-fn page(status: StatusCode, said: &str, form: &str) -> HttpResponse {
-    HttpResponse::build(status)
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        // The link is a secret of sorts.
-        .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .body(PAGE.replace("{said}", said).replace("{form}", form))
+fn page(http: &HttpRequest, status: StatusCode, said: &str, form: &str) -> HttpResponse {
+    let content = format!("<p>{{said}}</p>{form}");
+    let mut page = pages::page(status, &pages::prefix(http), "Mails", &content, &[("{said}", said)]);
+    // The link is a secret of sorts.
+    page.headers_mut().insert(header::REFERRER_POLICY, header::HeaderValue::from_static("no-referrer"));
+    page
 }

@@ -28,12 +28,13 @@ pub enum Whose {
 }
 
 /// Every page.
-pub const PAGES: [(&str, Whose); 10] = [
+pub const PAGES: [(&str, Whose); 11] = [
     ("/signin", Whose::Anybodys),
     ("/signin/oidc", Whose::Anybodys),
     (signin::oidc::CALLBACK, Whose::Anybodys),
     ("/signin/oidc/logout", Whose::Anybodys),
     ("/setup", Whose::Anybodys),
+    ("/unsubscribe", Whose::Anybodys),
     ("/signin/windows", Whose::Somebodys),
     ("/signout", Whose::Somebodys),
     ("/account", Whose::Somebodys),
@@ -70,7 +71,7 @@ fn page_of(path: &str) -> actix_web::Resource {
 }
 
 /// The path of this server's root, before its pages: empty, or what a proxy puts before it.
-fn prefix(http: &HttpRequest) -> String {
+pub(super) fn prefix(http: &HttpRequest) -> String {
     let base = public::of(http);
     let path = base.find("://").and_then(|at| base.get(at + 3..)).and_then(|rest| rest.find('/').map(|at| &rest[at..]));
     path.unwrap_or_default().to_owned()
