@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
+use super::audit::{self, Entry};
 use super::{Digest, secret, sessions};
 use crate::db::tables::password_links;
 use crate::db::{AsConn, DbError, Hold, Tx};
@@ -44,6 +45,9 @@ pub fn make(tx: &mut Tx<'_>, whom: For, now: Instant) -> Result<String, DbError>
         password_links::expires_at.eq(sessions::after(now, lifetime)),
     );
     on!(tx, c => diesel::insert_into(password_links::table).values(&row).execute(c))?;
+    let target = user_id.map_or_else(|| "the first administrator".to_owned(), |user_id| user_id.to_string());
+    let entry = Entry { event: "link-made", outcome: "ok".to_owned(), target: Some(target), ..Entry::default() };
+    audit::write(tx, &entry, now)?;
     Ok(secret)
 }
 

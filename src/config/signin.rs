@@ -8,7 +8,7 @@ use super::{Network, Secret};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
-    /// `cloud`: no Windows sign-in, whatever else is set. `on_prem` and `mixed`: what is set up is offered.
+    /// `cloud`: no Windows sign-in, whatever else is set. `on_prem`: no pairing by PIN. `mixed`: all that is set up is offered.
     pub mode: Mode,
     /// Keys of what is kept sealed, 32 bytes in base64, also as `NUMBER:BASE64`; the first seals. Also `TIMELEDGER_KEY`.
     pub key: Secret,

@@ -114,6 +114,11 @@ impl App {
         Ok(sealer.clone())
     }
 
+    /// Whether programs are let in by a PIN: everywhere but on-prem, where they sign in with Windows accounts (AU-1).
+    pub(super) fn pairs(&self) -> bool {
+        self.config.auth.mode != config::Mode::OnPrem
+    }
+
     /// Shows that a page is one of ours.
     pub(super) async fn csrf_key(&self) -> Result<[u8; 32], DbError> {
         let key = || self.db.write(|tx| auth::make_key(tx, sessions::CSRF));

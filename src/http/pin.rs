@@ -55,6 +55,9 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
     if http.method() != actix_web::http::Method::POST {
         return Err(Problem::method_not_allowed("POST"));
     }
+    if !app.pairs() {
+        return Err(Problem::pairing_is_off());
+    }
     let options = Options::parse(http.query_string());
     versions::check(options.get("api-version"), app.config.rest.strict_api_version)?;
     let body = match step.as_str() {

@@ -193,6 +193,12 @@ impl Problem {
         Problem::new(StatusCode::FORBIDDEN, "CsrfFailed", message)
     }
 
+    /// 403: where programs have no PIN.
+    pub(super) fn pairing_is_off() -> Problem {
+        let message = "Programs are not let in by a PIN here (auth.mode is on_prem). Use a token or a Windows account.";
+        Problem::new(StatusCode::FORBIDDEN, "ApiDisabled", message)
+    }
+
     /// 400: a request for some other server (AU-94).
     pub(super) fn unknown_host() -> Problem {
         let message = "This server is not known under the name in Host (server.hosts).";

@@ -109,6 +109,9 @@ impl FromRequest for Reader {
 async fn admit(request: &HttpRequest, need: Need) -> Result<Reader, Problem> {
     let app = App::of(request);
     let credential = credential(request)?;
+    if matches!(credential, Credential::Access(_)) && !app.pairs() {
+        return Err(Refusal::Unknown.into());
+    }
     let now = app.clock.now();
     // A caller who would be refused may have been let in since: only the database refuses.
     let recalled = app.door.recall(credential, now).filter(|admitted| need.check(admitted).is_ok());

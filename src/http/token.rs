@@ -32,6 +32,9 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
     if http.method() != Method::POST {
         return Err(Problem::method_not_allowed("POST"));
     }
+    if !app.pairs() {
+        return Err(Problem::pairing_is_off());
+    }
     let now = app.clock.now();
     Ok(match exchanged(&http, payload, &app, now).await? {
         Ok(pair) => reply(HttpResponse::Ok(), &token_object(&pair, now)),

@@ -46,6 +46,11 @@ fn au_72_a_cookie_speaks_for_its_person_on_every_api() {
         let mut former = Browser { jar: [(COOKIE.to_owned(), first)].into(), ..Browser::default() };
         assert!(!former.is_signed_in(to));
         assert_eq!(former.get(to, "/account").header("Location"), Some("/signin?return_to=/account"));
+        // Its script goes to the sign-in by itself; the browser does not ask for a password of Basic.
+        let by_script =
+            Request::get("/api/v1/me").header("Sec-Fetch-Site", "same-origin").header("Sec-Fetch-Dest", "empty");
+        let reply = former.send(to, by_script);
+        assert_eq!((reply.status, reply.all("WWW-Authenticate").collect::<Vec<_>>()), (401, vec!["Bearer"]));
         // Two credentials: the header alone counts (attack 37).
         let both = Request::get("/api/v1/me").header("Authorization", "Bearer tlt_wrong");
         assert_eq!(ada.send(to, both).status, 401);

@@ -1,9 +1,13 @@
 //! Pairing by PIN (contract §2.1), up to a validated secret; from there on: grants.rs.
 
 use serde_json::{Value, json};
+use timeledger::auth::grants;
+use timeledger::config::{Auth, Config, Mode};
+use timeledger::db::{DbError, Hold, Tx};
+use timeledger::sql::Instant;
 
 use super::{Client, NORA, Site, TESS, TIM};
-use crate::backend::for_each_backend;
+use crate::backend::{Database, Fixture, for_each_backend};
 use crate::rest::{error_code, request};
 use crate::support::http::{Reply, Request};
 
@@ -67,6 +71,28 @@ fn contract_2_1_a_client_is_paired() {
         let (pin, _) = create(&site);
         assert_eq!(validate(&tim, &json!(pin.parse::<u32>().expect("digits"))), (200, String::new()));
         assert_eq!(anybody(&site, "status", secret.as_bytes()).json()["status"], json!("WrongOrExpired"));
+    });
+}
+
+/// AU-1: on-prem, programs sign in with Windows accounts.
+#[test]
+fn au_1_on_prem_no_program_has_a_pin() {
+    for_each_backend(|backend| {
+        let auth = Auth { mode: Mode::OnPrem, ..Auth::default() };
+        let config = Config { auth, ..Config::default() };
+        let site =
+            Site::configured(Database::loaded(backend, Fixture::SMALL), 1, &config, Instant(1_700_000_000_000_000));
+        let reply = anybody(&site, "create", b"");
+        assert_eq!((reply.status, error_code(&reply).as_str()), (403, "ApiDisabled"));
+        let form = b"grant_type=refresh_token&client_id=OpenApi&refresh_token=x";
+        let reply = Request::post("/token", "application/x-www-form-urlencoded", form).send(site.address(0));
+        assert_eq!(reply.status, 403);
+        let open = |tx: &mut Tx<'_>| {
+            tx.hold(Hold::Shared)?;
+            grants::open(tx, 4, "192.0.2.1", site.clock.now())
+        };
+        let access = site.conn().write::<_, DbError>(open).expect("a pair").access;
+        assert_eq!(Request::get("/api/rest/me").bearer(&access).send(site.address(0)).status, 401);
     });
 }
 

@@ -11,8 +11,8 @@ mod setup;
 mod sign_in;
 mod template;
 
-use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, guard};
 
 use super::app::read_only;
 use super::signin::{record, session};
@@ -49,24 +49,29 @@ pub(super) fn are_somebodys(path: &str) -> bool {
 
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .service(page_of("/signin").route(web::post().to(sign_in::post)).route(web::get().to(sign_in::get)))
+        .service(page_of("/signin").route(web::post().to(sign_in::post)).route(reads().to(sign_in::get)))
         .service(page_of("/signin/oidc").route(web::get().to(provider::leave)))
         .service(page_of(signin::oidc::CALLBACK).route(web::get().to(provider::back)))
         .service(page_of("/signin/oidc/logout").route(web::post().to(provider::logged_out)))
         .service(page_of("/signin/windows").route(web::get().to(sign_in::windows)))
         .service(page_of("/signout").route(web::post().to(account::sign_out)))
-        .service(page_of("/setup").route(web::post().to(setup::post)).route(web::get().to(setup::get)))
-        .service(page_of("/account").route(web::get().to(account::get)))
+        .service(page_of("/setup").route(web::post().to(setup::post)).route(reads().to(setup::get)))
+        .service(page_of("/account").route(reads().to(account::get)))
         .service(page_of("/account/password").route(web::post().to(account::password)))
-        .service(page_of("/pair").route(web::get().to(account::pair)))
+        .service(page_of("/pair").route(reads().to(account::pair)))
         .service(read_only("/assets/page.js", template::page_script))
         .service(read_only("/assets/setup.js", template::setup_script))
         .service(read_only("/assets/account.js", template::account_script))
         .service(read_only("/assets/pair.js", template::pair_script));
 }
 
+/// GET and HEAD.
+fn reads() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
 fn page_of(path: &str) -> actix_web::Resource {
-    let other = || async { Err::<actix_web::HttpResponse, _>(Problem::method_not_allowed("GET, POST")) };
+    let other = || async { Err::<actix_web::HttpResponse, _>(Problem::method_not_allowed("GET, HEAD, POST")) };
     web::resource(path).default_service(web::to(other))
 }
 

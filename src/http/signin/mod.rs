@@ -137,6 +137,7 @@ pub(super) async fn sign_in<B: MessageBody + 'static>(
             oidc.offer(&app, &mut response).await;
         }
         offer(&app, &mut response);
+        spare_scripts(&mut response);
     }
     Ok(response)
 }
@@ -167,6 +168,19 @@ fn offer<B>(app: &App, response: &mut ServiceResponse<B>) {
     let others: Vec<HeaderValue> = headers.remove(header::WWW_AUTHENTICATE).collect();
     let windows = ["Negotiate", "NTLM"].map(HeaderValue::from_static);
     for line in windows.into_iter().chain(others) {
+        headers.append(header::WWW_AUTHENTICATE, line);
+    }
+}
+
+/// A page of ours that is told of Basic would have its browser ask for a password, which nobody here has.
+fn spare_scripts<B>(response: &mut ServiceResponse<B>) {
+    let sent = |name: &str| response.request().headers().get(name).map(HeaderValue::as_bytes);
+    if sent("sec-fetch-site") != Some(b"same-origin") || sent("sec-fetch-dest") != Some(b"empty") {
+        return;
+    }
+    let headers = response.headers_mut();
+    let lines: Vec<HeaderValue> = headers.remove(header::WWW_AUTHENTICATE).collect();
+    for line in lines.into_iter().filter(|line| !line.as_bytes().starts_with(b"Basic")) {
         headers.append(header::WWW_AUTHENTICATE, line);
     }
 }
