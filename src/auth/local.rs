@@ -33,7 +33,7 @@ pub enum Weak {
     Short,
     #[error("a password has at most 256 characters")]
     Long,
-    #[error("the password holds your name, or is hardly more than it")]
+    #[error("the password is hardly more than your name")]
     Name,
     #[error("this password is among those that everybody tries first")]
     Common,

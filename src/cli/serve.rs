@@ -41,12 +41,13 @@ impl Serve {
         let url = database_url(&config)?;
         prepare(&config, &url)?;
         let (listener, address) = listen(&config)?;
+        let app = app(&config, url)?;
         invite(&config, address)?;
-        serve(config, url, listener)
+        run(app, &config, listener)
     }
 }
 
-/// Prints a link where nobody could let others in (AU-71). It stands on the terminal alone: no log has it.
+/// Prints a link where nobody could let others in (AU-71). It goes to standard output and into no log of ours.
 fn invite(config: &Config, address: SocketAddr) -> Result {
     let mut conn = connect(config, ConnRole::Writer)?;
     if !config.auth.local_accounts || !accounts::lacks_administrator(&mut conn)? {
@@ -59,10 +60,15 @@ fn invite(config: &Config, address: SocketAddr) -> Result {
     })?;
     let mut config = config.clone();
     config.server.listen = address.to_string();
-    output::line(format!(
+    let invited = output::line(format!(
         "Nobody administers this server yet. Open this within 24 hours, once, to become its administrator:\n  {}",
         links::address(&base(&config), &secret, None)
-    ))
+    ));
+    // Who cannot read it asks for another: a server that cannot print still serves.
+    if invited.is_err() {
+        tracing::warn!("nobody administers this server yet, and the link for its administrator could not be printed");
+    }
+    Ok(())
 }
 
 /// The listener, before anything slow is begun; a taken port shows at once.
@@ -82,12 +88,24 @@ pub fn listen(config: &Config) -> Result<(TcpListener, SocketAddr)> {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn serve(config: Config, url: DatabaseUrl, listener: TcpListener) -> Result {
+    let app = app(&config, url)?;
+    run(app, &config, listener)
+}
+
+fn app(config: &Config, url: DatabaseUrl) -> Result<App> {
     let metrics = Metrics::new().map_err(|error| failed_to_start(&error))?;
-    let db = open_threads(&config, url);
+    Ok(App::new(config.clone(), open_threads(config, url), Clock::system(), metrics)?)
+}
+
+fn run(app: App, config: &Config, listener: TcpListener) -> Result {
     let address = listener.local_addr()?;
     let scheme = if config.tls.certificate.is_empty() { "http" } else { "https" };
-    let database = db.url().to_string();
-    let app = App::new(config, db, Clock::system(), metrics)?;
+    if scheme == "http" && !address.ip().is_loopback() && !config.server.public_url.starts_with("https:") {
+        tracing::warn!(
+            "passwords and cookies go over plain http; set [tls], or server.public_url to a proxy's https address"
+        );
+    }
+    let database = app.db.url().to_string();
     tracing::info!(address = %format_args!("{scheme}://{address}"), %database, "listening");
     actix_web::rt::System::new().block_on(http::serve(app, listener)).map_err(|error| failed_to_start(&error))
 }

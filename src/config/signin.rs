@@ -250,6 +250,10 @@ pub(super) fn check(auth: &Auth, ntlm: &Ntlm) -> Result<(), (&'static str, Strin
             return Err((key, "it must be at least 1, and below 2147483648".to_owned()));
         }
     }
+    // When a session was last used is written every five minutes.
+    if auth.session_idle_minutes < 10 {
+        return Err(("auth.session_idle_minutes", "it must be at least 10".to_owned()));
+    }
     for (key, name) in [("ntlm.computer", &ntlm.computer), ("ntlm.domain", &ntlm.domain)] {
         if name.chars().count() > 15 {
             return Err((key, "a NetBIOS name has at most 15 letters".to_owned()));

@@ -48,6 +48,11 @@ pub fn first_administrator(tx: &mut Tx<'_>, name: &str, phc: &str, now: Instant)
         }
         Err(error) => return Err(refused(error)),
     };
+    sessions::end_all(tx, person.id, None)?;
+    let entry = Entry { outcome: "the first administrator".to_owned(), ..Entry::default() };
+    let entry =
+        Entry { event: "person-changed", user_id: Some(person.id), target: Some(person.id.to_string()), ..entry };
+    audit::write(tx, &entry, now)?;
     keep(tx, person.id, phc, "first administrator", now)?;
     Ok(Some(person.id))
 }

@@ -11,6 +11,7 @@ use super::activity_types;
 use super::changes::{self, Action, Author, Change, Subject};
 use super::refusal::{Kind, Refusal};
 use super::worklogs::Patch;
+use crate::auth::sessions;
 use crate::db::tables::{name_key, users};
 use crate::db::{AsConn, DbError, Failure, Hold, Tx};
 use crate::on;
@@ -386,6 +387,8 @@ pub fn set_active(tx: &mut Tx<'_>, who: &str, is_active: bool) -> Result<Person,
     let person = find(tx, who)?;
     if !is_active {
         keep_an_administrator(tx, &person)?;
+        // Whoever is let in again signs in again.
+        sessions::end_all(tx, person.id, None)?;
     }
     on!(tx, c => diesel::update(users::table.find(person.id))
         .set((users::is_active.eq(is_active), users::auth_version.eq(users::auth_version + 1)))

@@ -1,10 +1,12 @@
-//! The body of a form: names and values, each once.
+//! Short bodies, read at a pace, and forms in them: names and values, each once.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::http::{StatusCode, header};
-use actix_web::web::Payload;
+use actix_web::web::{BytesMut, Payload};
+use actix_web::{HttpRequest, rt};
+use futures_util::StreamExt;
 
 use super::Problem;
 
@@ -46,10 +48,10 @@ impl From<NoForm> for Problem {
 pub async fn read(http: &HttpRequest, payload: Payload) -> Result<HashMap<String, String>, NoForm> {
     let kind = http.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    let bytes = match payload.to_bytes_limited(LARGEST).await {
-        Ok(bytes) => bytes.map_err(|error| NoForm::Broken(Problem::of_actix(&error)))?,
-        Err(_) => return Err(NoForm::TooLong),
-    };
+    let bytes = bytes(payload, LARGEST).await.map_err(|unread| match unread {
+        Unread::TooLong => NoForm::TooLong,
+        Unread::Broken(problem) => NoForm::Broken(problem),
+    })?;
     if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(NoForm::Type);
     }
@@ -60,4 +62,51 @@ pub async fn read(http: &HttpRequest, payload: Payload) -> Result<HashMap<String
         }
     }
     Ok(form)
+}
+
+/// Why a body was not read.
+#[derive(Debug)]
+pub enum Unread {
+    TooLong,
+    Broken(Problem),
+}
+
+/// The bytes of a short body, which must come at the pace that AU-94 asks of every body.
+pub async fn bytes(mut payload: Payload, most: usize) -> Result<BytesMut, Unread> {
+    let mut bytes = BytesMut::new();
+    let pace = Pace::begin();
+    loop {
+        match rt::time::timeout(pace.left(bytes.len()), payload.next()).await {
+            Err(_) => return Err(Unread::Broken(Problem::body_too_slow())),
+            Ok(None) => return Ok(bytes),
+            Ok(Some(Err(error))) => return Err(Unread::Broken(Problem::of_actix(&error.into()))),
+            Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
+        }
+        if bytes.len() > most {
+            return Err(Unread::TooLong);
+        }
+    }
+}
+
+/// The first value of a name in the address; empty where it has none.
+pub fn asked(http: &HttpRequest, name: &str) -> String {
+    let query = form_urlencoded::parse(http.query_string().as_bytes());
+    query.into_iter().find(|(known, _)| known == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+/// How slow a body may be: as it likes for ten seconds, then a KiB a second.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace(rt::time::Instant);
+
+impl Pace {
+    pub fn begin() -> Pace {
+        Pace(rt::time::Instant::now())
+    }
+
+    /// For how long the next piece may be waited for, after so many bytes.
+    pub fn left(self, seen: usize) -> Duration {
+        const GRACE: u64 = 10;
+        const LEAST_PACE: u64 = 1024;
+        Duration::from_secs(GRACE + seen as u64 / LEAST_PACE).saturating_sub(self.0.elapsed())
+    }
 }

@@ -4,13 +4,14 @@
 //! the contract. What follows upon a validated secret is `/token`.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::web::{self, BytesMut, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
 use serde_json::{Value, json};
 
 use super::address::{Address, Api};
 use super::api::options::Options;
 use super::api::shape::{Body, Shape, Type, member};
+use super::form::{self, Unread};
 use super::middleware::RoutePattern;
 use super::public::client_address;
 use super::reader::Need;
@@ -130,6 +131,10 @@ type Step = fn(&mut Tx<'_>, i32, &str, Instant) -> Result<(Typed, Option<Asked>)
 async fn typed(http: &HttpRequest, payload: Payload, app: &App, step: Step) -> Result<Option<Asked>, Problem> {
     let need = Need { scope: Scopes::TIME_WRITE, least: Role::Team, duties: Duties::NONE };
     let reader = Reader::admit(http, need).await?;
+    // What the program is given lasts a year, as a token does (AU-74).
+    if let Some(session) = reader.session() {
+        session.must_be_recent(app.clock.now())?;
+    }
     let bytes = read(payload).await?;
     let malformed = |error: serde_json::Error| Refusal::new(Kind::Malformed, format!("The body is no JSON: {error}."));
     let sent: Value = serde_json::from_slice(&bytes).map_err(malformed)?;
@@ -165,12 +170,12 @@ fn with_zeros(mut sent: Value) -> Value {
     sent
 }
 
-async fn read(payload: Payload) -> Result<web::Bytes, Problem> {
-    match payload.to_bytes_limited(LARGEST).await {
-        Ok(bytes) => bytes.map_err(|error| Problem::of_actix(&error)),
-        Err(_) => {
+async fn read(payload: Payload) -> Result<BytesMut, Problem> {
+    form::bytes(payload, LARGEST).await.map_err(|unread| match unread {
+        Unread::TooLong => {
             let message = format!("The body is longer than {LARGEST} bytes.");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLarge", message))
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLarge", message)
         }
-    }
+        Unread::Broken(problem) => problem,
+    })
 }

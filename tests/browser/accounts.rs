@@ -218,6 +218,60 @@ fn hashed_cheaply(password: &str) -> String {
     cheap.hash_password(password.as_bytes()).expect("a hash").to_string()
 }
 
+/// Guesses sent side by side are counted one after the other.
+#[test]
+fn au_90_guesses_at_once_are_no_more_than_guesses() {
+    for_each_backend(|backend| {
+        let site = site(backend, 1, &Config::default());
+        let to = site.address(0);
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..30)
+                .map(|_| scope.spawn(move || Browser::default().try_sign_in(to, ADA, "a guess").status))
+                .collect();
+            tries.into_iter().map(|one| one.join().expect("an answer")).collect()
+        });
+        assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 5, "{statuses:?}");
+        assert!(statuses.iter().all(|status| [401, 429, 503].contains(status)), "{statuses:?}");
+    });
+}
+
+/// Who goes away before the answer is counted all the same.
+#[test]
+fn au_90_a_guess_that_does_not_wait_counts() {
+    use std::io::Write;
+    for_each_backend(|backend| {
+        let site = site(backend, 1, &Config::default());
+        let body = format!("name={ADA}&password=a+guess");
+        for _ in 0..5 {
+            let mut stream = std::net::TcpStream::connect(site.address(0)).expect("a connection");
+            let head = "POST /signin HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length:";
+            write!(stream, "{head} {}\r\n\r\n{body}", body.len()).expect("it reads");
+            // The request has arrived; nobody waits for what comes of it.
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while Browser::default().try_sign_in(site.address(0), ADA, "a guess").status != 429 {
+            assert!(std::time::Instant::now() < until, "{:?}", audited(&site, 5));
+        }
+        assert!(audited(&site, 9).iter().any(|(event, why, _)| event == "refused" && why == "the password is wrong"));
+    });
+}
+
+#[test]
+fn names_that_cannot_be_are_wrong_as_others_are() {
+    for_each_backend(|backend| {
+        let site = site(backend, 1, &Config::default());
+        let long = "x".repeat(257);
+        for name in ["a\0b", "a\nb", long.as_str(), ""] {
+            assert_eq!(Browser::default().try_sign_in(site.address(0), name, PASSWORD).status, 401, "{name:?}");
+        }
+        site.sql("UPDATE users SET role = 1, auth_version = auth_version + 1 WHERE role = 4");
+        let secret = link(&site, For::FirstAdministrator);
+        let reply = set(&site, &json!({"secret": secret, "name": "a\0b", "password": PASSWORD}));
+        assert_eq!(reply.status, 400, "{}", reply.lossy());
+    });
+}
+
 #[test]
 fn who_has_no_role_finds_the_door_locked() {
     for_each_backend(|backend| {

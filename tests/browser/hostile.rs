@@ -278,11 +278,24 @@ fn attack_36_slow_clients_are_let_go() {
     stream.write_all(b"GET /signin HTTP/1.1\r\nHost: x\r\n").expect("it reads");
     let answer = ended(stream, 20);
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
-    // A body that never ends, of somebody who is nobody.
+    // Bodies that never end, of somebody who is nobody.
     let mut stream = TcpStream::connect(site.address(0)).expect("a connection");
+    let slow: Vec<TcpStream> = ["/signin", "/setup", "/token", "/api/pin/status"]
+        .map(|path| {
+            let mut stream = TcpStream::connect(site.address(0)).expect("a connection");
+            let kind = "Content-Type: application/x-www-form-urlencoded";
+            write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\n{kind}\r\nContent-Length: 1000\r\n\r\nab")
+                .expect("it reads");
+            stream
+        })
+        .into();
     stream
         .write_all(b"POST /api/rest/workLogs HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\nAuthorization: Bearer x\r\n\r\nabc")
         .expect("it reads");
     let answer = ended(stream, 40);
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    for stream in slow {
+        let answer = ended(stream, 40);
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    }
 }

@@ -327,6 +327,21 @@ fn au_55_by_curl() {
     assert_eq!(curl(&[&format!("{base}/api/v1/me")]).0, "401");
 }
 
+/// AU-90: an address whose sign-ins fail is closed, before the provider is asked.
+#[test]
+fn au_90_strangers_do_not_drive_the_provider() {
+    let (site, _provider) = site(Backend::Sqlite, |config| config.auth.address_failures = 5);
+    let to = site.address(0);
+    for n in 0..8 {
+        let mut browser = Browser::default();
+        let address = Url::parse(&leave(&mut browser, &site, "")).expect("an address");
+        let state = address.query_pairs().find(|(name, _)| name == "state").expect("a state").1.into_owned();
+        let reply = browser.get(to, &format!("/signin/oidc/callback?code=x&state={state}"));
+        assert_eq!(reply.status, if n < 5 { 400 } else { 429 }, "{n}: {}", reply.lossy());
+    }
+    assert_eq!(newest(&site).0, "locked");
+}
+
 #[test]
 fn a_provider_that_is_down_is_said_to_be() {
     let (site, provider) = site(Backend::Sqlite, |_| {});

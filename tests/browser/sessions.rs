@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 use timeledger::config::{Config, Server};
+use timeledger::db::{Hold, Tx};
+use timeledger::domain::people::{self, PeopleError};
 
 use super::{Browser, PASSWORD, entry, newest, site};
 use crate::backend::for_each_backend;
 use crate::rest::{error_code, request};
 use crate::support::http::Request;
-use crate::tracking::{ADA, TIM};
+use crate::tracking::{ADA, NORA, TIM};
 
 const COOKIE: &str = "tl_session";
 
@@ -201,6 +203,70 @@ fn au_74_credentials_are_made_by_who_signed_in_a_moment_ago() {
         // A token that administers needs no such thing.
         assert_eq!(site.client(ADA).send(request("POST", "/api/v1/tokens", &json!({}))).status, 201);
     });
+}
+
+/// Who was disabled signs in again; and who looks at a page of somebody else's browser is not that person.
+#[test]
+fn a_session_does_not_come_back() {
+    for_each_backend(|backend| {
+        let site = site(backend, 1, &Config::default());
+        let to = site.address(0);
+        let mut tim = Browser::default();
+        tim.sign_in(to, TIM, PASSWORD);
+        for undo in [false, true] {
+            let set = |tx: &mut Tx<'_>| {
+                tx.hold(Hold::Exclusive)?;
+                people::set_active(tx, TIM, undo)
+            };
+            site.conn().write::<_, PeopleError>(set).expect("somebody");
+            assert!(!tim.is_signed_in(to));
+        }
+        // Nora has no role: the browser is nobody's from then on.
+        tim.sign_in(to, TIM, PASSWORD);
+        let before = tim.clone();
+        assert_eq!(tim.try_sign_in(to, NORA, PASSWORD).status, 403);
+        assert!(tim.jar.is_empty() && !before.clone().is_signed_in(to));
+        // Who loses their role while signed in can still sign out.
+        tim.sign_in(to, TIM, PASSWORD);
+        site.sql("UPDATE users SET role = 0, auth_version = auth_version + 1 WHERE id = 4");
+        assert_eq!(tim.get(to, "/api/rest/me").status, 403);
+        assert_eq!(tim.learn(to)["role"], json!("None"));
+        assert_eq!(tim.ask(to, "POST", "/signout", &Value::Null).status, 200);
+    });
+}
+
+/// Other programs on this host set cookies, too.
+#[test]
+fn cookies_of_neighbours_do_not_matter() {
+    let site = site(crate::backend::Backend::Sqlite, 1, &Config::default());
+    let mut ada = Browser::default();
+    ada.sign_in(site.address(0), ADA, PASSWORD);
+    let good = &ada.jar[COOKIE];
+    for line in [
+        format!("x=\u{e9}; tl_session={good}"),
+        format!("tl_session=zz; tl_session={good}"),
+        format!("; ;tl_session={good};"),
+    ] {
+        assert_eq!(Request::get("/api/v1/me").header("Cookie", &line).send(site.address(0)).status, 200, "{line}");
+    }
+    assert_eq!(Request::get("/api/v1/me").header("Cookie", "tl_session").send(site.address(0)).status, 401);
+}
+
+/// A token that writes time, and a program that was let in, end nothing else.
+#[test]
+fn a_narrow_token_signs_nobody_out() {
+    let site = site(crate::backend::Backend::Sqlite, 1, &Config::default());
+    let to = site.address(0);
+    let mut tim = Browser::default();
+    tim.sign_in(to, TIM, PASSWORD);
+    let made = tim.ask(to, "POST", "/api/v1/tokens", &json!({"scopes": "reports.read time.write"})).json();
+    let token = made["token"].as_str().expect("a token");
+    let reply = request("POST", "/api/v1/sign-out-everywhere", &json!({"tokens": true})).bearer(token).send(to);
+    assert_eq!((reply.status, tim.is_signed_in(to)), (403, true));
+    // Nor does a sign-in of long ago let a program in for a year.
+    site.pass(901);
+    let reply = tim.ask(to, "POST", "/api/pin/validate", &json!({"pin": "123456"}));
+    assert_eq!((reply.status, error_code(&reply).as_str()), (403, "ReauthRequired"));
 }
 
 /// Fifty sessions a person; the least used go.

@@ -11,6 +11,7 @@ use super::options::Options;
 use super::route::Route;
 use super::shape::{Body, Shape};
 use crate::auth::Scopes;
+use crate::auth::audit::Entry;
 use crate::auth::sessions::Held;
 use crate::db::{Conn, Hold, Tx};
 use crate::domain::changes::{Author, Origin};
@@ -33,6 +34,10 @@ pub struct Call {
     pub scopes: Scopes,
     /// The browser's, where it is one.
     pub session: Option<Held>,
+    /// From where it came.
+    pub(super) address: Option<String>,
+    /// Its id in the log.
+    pub(super) request: Guid,
     pub now: Instant,
     /// The name of the organization that is asked.
     pub organization: Option<String>,
@@ -92,6 +97,17 @@ impl Call {
             viewer: &self.caller,
             me: self.caller.user_id.into(),
             now: self.now,
+        }
+    }
+
+    /// A row of the audit on what this request does to its caller's or somebody's credentials.
+    pub fn entry(&self, event: &'static str, target: String) -> Entry {
+        Entry {
+            credential: self.session.as_ref().map(|_| "session"),
+            credential_id: self.session.as_ref().map(|held| held.id),
+            address: self.address.clone(),
+            request: Some(self.request),
+            ..Entry::done(event, self.caller.user_id, Some(target))
         }
     }
 

@@ -21,8 +21,11 @@ use super::upload::{self, Upload};
 use crate::db::{AsConn, DbError};
 use crate::domain::refusal::{Kind, Refusal};
 use crate::http::address::{Address, Api};
-use crate::http::middleware::RoutePattern;
+use crate::http::middleware::{RequestId, RoutePattern};
+use crate::http::public::client_address;
+use crate::http::signin::record;
 use crate::http::{App, Problem, Reader, rest};
+use crate::sql::Guid;
 
 /// Everything below `/api/` that is in the table.
 pub fn configure(config: &mut ServiceConfig) {
@@ -54,7 +57,10 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
     }
     let mut reader = Reader::admit(&http, route.need()).await?;
     if let Some(session) = reader.session().filter(|_| route.recent) {
-        session.must_be_recent(app.clock.now())?;
+        if let Err(refusal) = session.must_be_recent(app.clock.now()) {
+            record::stale(&app, &http, session.id).await;
+            return Err(refusal.into());
+        }
     }
     let (body, upload) = if route.takes_file {
         let upload = Upload::take(&app, &http, &options, payload).await?;
@@ -76,6 +82,8 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
             caller: reader.caller().clone(),
             scopes: reader.scopes(),
             session: reader.session().cloned(),
+            address: client_address(&http).map(|address| address.to_string()),
+            request: Guid(RequestId::of(&http).0),
             now: app.clock.now(),
             organization: address.organization(&app.config.server.organizations),
             options: options.clone(),

@@ -44,6 +44,7 @@ byId("sign-out").addEventListener("click", () => attempt(async () => {
   location.assign((await ask("POST", "/signout")).location);
 }));
 byId("everywhere").addEventListener("click", () => attempt(async () => {
+  if (!confirm("Sign out of all browsers, and end all programs that you let in?")) return;
   const tokens = confirm("Revoke your tokens, too? Reports and scripts that use them will stop.");
   await ask("POST", "/api/v1/sign-out-everywhere", { tokens });
   location.reload();

@@ -10,6 +10,7 @@ if (known) byId("name").value = decodeURIComponent(known);
 byId("setup").addEventListener("submit", (event) => {
   event.preventDefault();
   attempt(async () => {
+    if (!secret) throw new Error("Open the link again: this page has forgotten it.");
     const password = byId("password").value;
     if (password !== byId("again").value) throw new Error("The two are not the same.");
     const answer = await ask("POST", "/setup", { secret, name: byId("name").value, password });

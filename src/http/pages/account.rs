@@ -5,7 +5,7 @@
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, rt};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
@@ -104,7 +104,12 @@ pub async fn password(http: HttpRequest, app: Data<App>, payload: Payload) -> Re
     });
     let (person, kept) = read.await?;
     match kept {
-        Some(kept) => show(&app, &http, &person.unique_name, sent.current, kept).await?,
+        Some(kept) => {
+            let (app, http, name) = (app.clone(), http.clone(), person.unique_name.clone());
+            // A client that goes away is counted all the same.
+            let shown = rt::spawn(async move { show(&app, &http, &name, sent.current, kept).await });
+            shown.await.map_err(Problem::internal)??;
+        }
         None => held.must_be_recent(app.clock.now())?,
     }
     setup::check(&sent.password, &[&person.unique_name, &person.name])?;
@@ -134,8 +139,10 @@ async fn show(
         Problem::from(refusal::Refusal::new(refusal::Kind::Denied, message).at("current"))
     };
     let attempt = sign_in::attempt(http, name);
+    let _turn = app.passwords.turn(attempt.network).await?;
     let (asked, limits, now) = (attempt.clone(), app.sign_in_limits, app.clock.now());
     if let Gate::Closed { seconds, .. } = app.db.read(move |conn| throttle::gate(conn, &asked, &limits, now)).await? {
+        record::locked(app, http, "local", Some(name.to_owned())).await;
         return Err(Problem::too_many_failures(seconds));
     }
     let current = current.ok_or_else(wrong)?;

@@ -45,7 +45,11 @@ pub async fn enter(app: &App, http: &HttpRequest, proven: Proven, return_to: &st
                 .cookie(cookie)
                 .finish()
         }
-        None => locked(http),
+        None => {
+            let mut response = locked(http);
+            response.add_cookie(&SESSION.gone(http)).map_err(Problem::internal)?;
+            response
+        }
     })
 }
 
@@ -81,16 +85,16 @@ fn enter_in(
 ) -> Result<Option<String>, DbError> {
     let person = people::by_ids(tx, &[new.user_id])?.remove(&new.user_id).ok_or(DbError::NotFound)?;
     let row = Entry { user_id: Some(person.id), target: Some(person.unique_name.clone()), ..row.clone() };
+    // Whatever this browser was before, it is no longer.
+    if let Some(digest) = former.and_then(secret::recognise) {
+        sessions::end_of_cookie(tx, &digest)?;
+    }
     let may = person.role > Role::None || person.duties.include(Duties::COLLECTION_ADMINISTRATOR);
     let opened = if may && person.is_active { sessions::open(tx, new, lifetime, now)? } else { None };
     let Some((cookie, guid)) = opened else {
         audit::write(tx, &Entry { event: "denied", outcome: "the door is locked".to_owned(), ..row }, now)?;
         return Ok(None);
     };
-    // Whatever this browser was before, it is no longer.
-    if let Some(digest) = former.and_then(secret::recognise) {
-        sessions::end_of_cookie(tx, &digest)?;
-    }
     if let Some(attempt) = &proven.attempt {
         throttle::succeeded(tx, attempt, now)?;
     }

@@ -2,18 +2,20 @@
 //! session. What goes wrong on the way is a page without detail; the audit has the reason.
 
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Data, Payload, Query};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Deserialize;
 
 use super::enter::{self, Proven, enter};
 use super::{App, Problem, page, prefix};
 use crate::auth::audit::{self, Entry};
+use crate::auth::ntlm::half_open;
 use crate::auth::oidc::web::{self, local_path};
 use crate::auth::oidc::{IdClaims, Rejected};
+use crate::auth::throttle::{self, Attempt, Gate};
 use crate::auth::{self, Credential, identities, secret, sessions};
 use crate::db::{DbError, Hold};
 use crate::http::form;
+use crate::http::public::client_address;
 use crate::http::signin::oidc::{Admission, Browsers, Oidc, admitted};
 use crate::http::signin::record::{self, Failure, entry};
 use crate::http::signin::session::LOGIN;
@@ -21,15 +23,6 @@ use crate::sql::Instant;
 
 /// Letters of what the provider sends back.
 const LONGEST: usize = 4_096;
-
-#[derive(Debug, Deserialize)]
-pub struct Leaving {
-    #[serde(default)]
-    return_to: String,
-    /// Ask the person again, whoever the provider thinks is there.
-    #[serde(default)]
-    again: String,
-}
 
 /// The provider and this server as it knows it; 404 where there is no such sign-in.
 fn set_up(app: &App) -> Result<(&Oidc, &Browsers), Problem> {
@@ -43,8 +36,8 @@ async fn key(app: &App) -> Result<[u8; 32], DbError> {
     app.db.write(|tx| auth::make_key(tx, web::KEY)).await
 }
 
-/// `/signin/oidc`
-pub async fn leave(http: HttpRequest, app: Data<App>, asked: Query<Leaving>) -> Result<HttpResponse, Problem> {
+/// `/signin/oidc`; with `again` the provider is to ask the person, whoever it thinks is there.
+pub async fn leave(http: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let (oidc, browsers) = set_up(&app)?;
     let now = app.clock.now();
     // Two tabs that sign in side by side are one browser.
@@ -52,8 +45,9 @@ pub async fn leave(http: HttpRequest, app: Data<App>, asked: Query<Leaving>) -> 
         Some(browser) => browser,
         None => secret::draw()?,
     };
-    let again = !asked.again.is_empty();
-    let begun = web::begin(&key(&app).await?, &browser, local_path(&asked.return_to), again, now)?;
+    let again = !form::asked(&http, "again").is_empty();
+    let return_to = form::asked(&http, "return_to");
+    let begun = web::begin(&key(&app).await?, &browser, local_path(&return_to), again, now)?;
     let address = oidc.provider.sign_in_address(&browsers.client, &begun, again, now).await;
     let address = match address {
         Ok(address) => address,
@@ -68,28 +62,19 @@ pub async fn leave(http: HttpRequest, app: Data<App>, asked: Query<Leaving>) -> 
         .finish())
 }
 
-#[derive(Debug, Deserialize)]
-pub struct Back {
-    #[serde(default)]
-    state: String,
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    error: String,
-    /// RFC 9207.
-    iss: Option<String>,
-}
-
 /// `/signin/oidc/callback`
-pub async fn back(http: HttpRequest, app: Data<App>, sent: Query<Back>) -> Result<HttpResponse, Problem> {
+pub async fn back(http: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let (oidc, browsers) = set_up(&app)?;
     let now = app.clock.now();
+    may_try(&app, &http).await?;
+    let sent = |name: &str| form::asked(&http, name);
+    let (state, code, issuer) = (sent("state"), sent("code"), sent("iss"));
     let key = key(&app).await?;
     let browser = LOGIN.read(&http).unwrap_or_default();
-    let Some(returned) = web::returned(&key, &browser, &sent.state, now) else {
+    let Some(returned) = web::returned(&key, &browser, &state, now) else {
         return Ok(failed(&app, &http, "a state of another browser, or of another time").await);
     };
-    let (state, used) = (sent.state.clone(), returned.clone());
+    let used = returned.clone();
     let is_first = app.db.write(move |tx| {
         tx.hold(Hold::Shared)?;
         web::use_up(tx, &state, &used, now)
@@ -97,13 +82,14 @@ pub async fn back(http: HttpRequest, app: Data<App>, sent: Query<Back>) -> Resul
     if !is_first.await? {
         return Ok(failed(&app, &http, "a state that was used before").await);
     }
-    if sent.iss.as_ref().is_some_and(|issuer| *issuer != oidc.provider.rules.issuer) {
+    // RFC 9207.
+    if !issuer.is_empty() && issuer != oidc.provider.rules.issuer {
         return Ok(failed(&app, &http, "the answer of another issuer").await);
     }
-    if !sent.error.is_empty() || sent.code.is_empty() || sent.code.len() > LONGEST {
+    if !sent("error").is_empty() || code.is_empty() || code.len() > LONGEST {
         return Ok(failed(&app, &http, "the provider let nobody in").await);
     }
-    let known = match oidc.provider.signed_in(&browsers.client, &sent.code, &returned, now).await {
+    let known = match oidc.provider.signed_in(&browsers.client, &code, &returned, now).await {
         Ok(known) => known,
         Err(rejected @ Rejected::Provider(_)) => return Ok(unreachable(&http, &rejected)),
         Err(rejected) => return Ok(failed(&app, &http, &rejected.to_string()).await),
@@ -124,6 +110,23 @@ pub async fn back(http: HttpRequest, app: Data<App>, sent: Query<Back>) -> Resul
         rehashed: None,
     };
     enter(&app, &http, proven, &returned.return_to).await
+}
+
+/// Whether this address may try: what fails there counts, whoever it is about (AU-90).
+async fn may_try(app: &App, http: &HttpRequest) -> Result<(), Problem> {
+    let (asked, limits, now) = (stranger(http), app.sign_in_limits, app.clock.now());
+    match app.db.read(move |conn| throttle::gate(conn, &asked, &limits, now)).await? {
+        Gate::Closed { seconds, .. } => {
+            record::locked(app, http, "oidc", None).await;
+            Err(Problem::too_many_failures(seconds))
+        }
+        Gate::Open | Gate::Wait | Gate::Withheld => Ok(()),
+    }
+}
+
+/// Somebody of whom only the address is known.
+fn stranger(http: &HttpRequest) -> Attempt {
+    Attempt { account: None, network: client_address(http).map(half_open::network) }
 }
 
 /// When the person showed who they are: as the provider says; just now, if it was to ask; else longer ago than counts.
@@ -160,7 +163,7 @@ async fn person(
 
 /// 400, without detail.
 async fn failed(app: &App, http: &HttpRequest, reason: &str) -> HttpResponse {
-    let failure = Failure { reason: reason.to_owned(), ..Failure::default() };
+    let failure = Failure { reason: reason.to_owned(), attempt: Some(stranger(http)), named: None };
     record::refused_in_browser(app, http, "oidc", failure).await;
     let content = "<p>The sign-in did not come to its end. It may have taken too long.</p>\
                    <p><a class=\"button\" href=\"{prefix}/signin\">Try again</a></p>";
@@ -185,13 +188,14 @@ fn unreachable(http: &HttpRequest, rejected: &Rejected) -> HttpResponse {
 pub async fn logged_out(http: HttpRequest, app: Data<App>, payload: Payload) -> Result<HttpResponse, Problem> {
     let (oidc, browsers) = set_up(&app)?;
     let now = app.clock.now();
+    may_try(&app, &http).await?;
     let fields = form::read(&http, payload).await?;
     let token = fields.get("logout_token").map(String::as_str).unwrap_or_default();
     let logout = match oidc.provider.signed_out(&browsers.client, token, now).await {
         Ok(logout) => logout,
         Err(Rejected::Provider(why)) => return Err(Problem::verifier_down(why)),
         Err(rejected) => {
-            let failure = Failure { reason: rejected.to_string(), ..Failure::default() };
+            let failure = Failure { reason: rejected.to_string(), attempt: Some(stranger(&http)), named: None };
             record::refused_in_browser(&app, &http, "oidc", failure).await;
             return Err(Problem::new(StatusCode::BAD_REQUEST, "InvalidRequest", "This is no logout token for here."));
         }

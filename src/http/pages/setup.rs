@@ -14,6 +14,7 @@ use crate::auth::local;
 use crate::db::{DbError, Hold};
 use crate::domain::accounts;
 use crate::domain::refusal::{Kind, Refusal, Rule};
+use crate::http::form::{self, Unread};
 
 const CONTENT: &str = include_str!("../assets/setup.html");
 /// Bytes of what is posted.
@@ -49,7 +50,7 @@ pub async fn post(http: HttpRequest, app: Data<App>, payload: Payload) -> Result
         None => Ok::<_, DbError>(None),
     });
     let names = whom.await?.ok_or_else(dead)?;
-    if names.iter().all(String::is_empty) || names.iter().any(|name| name.chars().count() > LONGEST_NAME) {
+    if names.iter().all(String::is_empty) || names.iter().any(|name| !is_name(name)) {
         return Err(
             Refusal::malformed("name", "name is missing: how you want to sign in, such as ann@example.com.").into()
         );
@@ -79,6 +80,10 @@ pub async fn post(http: HttpRequest, app: Data<App>, payload: Payload) -> Result
     Ok(response.json(json!({"location": format!("{}/account", prefix(&http))})))
 }
 
+fn is_name(name: &str) -> bool {
+    name.chars().count() <= LONGEST_NAME && !name.contains(char::is_control)
+}
+
 /// 410: of whatever reason.
 fn dead() -> Problem {
     let message = "This link was used, or is older than it may be. Ask whoever runs this server for another: timeledger user link.";
@@ -87,10 +92,10 @@ fn dead() -> Problem {
 
 /// What was posted, as JSON.
 pub async fn json<T: for<'d> Deserialize<'d>>(payload: Payload) -> Result<T, Problem> {
-    let bytes = match payload.to_bytes_limited(LARGEST).await {
-        Ok(bytes) => bytes.map_err(|error| Problem::of_actix(&error))?,
-        Err(_) => return Err(Problem::body_too_large(LARGEST)),
-    };
+    let bytes = form::bytes(payload, LARGEST).await.map_err(|unread| match unread {
+        Unread::TooLong => Problem::body_too_large(LARGEST),
+        Unread::Broken(problem) => problem,
+    })?;
     // The place of a fault could show a piece of a password.
     serde_json::from_slice(&bytes).map_err(|_| {
         Refusal::new(Kind::Malformed, "The body is no JSON object of the members that are asked for.").into()

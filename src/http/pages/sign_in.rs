@@ -1,12 +1,12 @@
 //! `/signin`: name and password of an account that this server keeps, and the ways to the others.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Payload, Query};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, rt};
 use secrecy::SecretString;
-use serde::Deserialize;
 
 use super::enter::{Proven, enter};
 use super::{App, Problem, own_form, page, prefix};
@@ -28,14 +28,8 @@ const LONGEST_PASSWORD: usize = 1_024;
 /// The same, whatever is wrong (AU-100).
 const WRONG: &str = "The name or the password is wrong.";
 
-#[derive(Debug, Deserialize)]
-pub struct Asked {
-    #[serde(default)]
-    return_to: String,
-}
-
-pub async fn get(http: HttpRequest, app: Data<App>, asked: Query<Asked>) -> HttpResponse {
-    shown(&app, &http, StatusCode::OK, local_path(&asked.return_to), "", "")
+pub async fn get(http: HttpRequest, app: Data<App>) -> HttpResponse {
+    shown(&app, &http, StatusCode::OK, local_path(&form::asked(&http, "return_to")), "", "")
 }
 
 /// The page, with what is to be said.
@@ -80,19 +74,26 @@ pub async fn post(http: HttpRequest, app: Data<App>, payload: Payload) -> Result
         return Err(Problem::not_found());
     }
     let fields = form::read(&http, payload).await?;
+    // A client that goes away is counted all the same.
+    rt::spawn(async move { tried(&app, &http, &fields).await }).await.map_err(Problem::internal)?
+}
+
+/// A try, from the first question to its last row.
+async fn tried(app: &App, http: &HttpRequest, fields: &HashMap<String, String>) -> Result<HttpResponse, Problem> {
     let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
     let (name, password, return_to) = (field("name").trim(), field("password"), local_path(field("return_to")));
-    let is_plausible = name.chars().count() <= LONGEST_NAME && password.chars().count() <= LONGEST_PASSWORD;
-    let again = |status, message: &str| shown(&app, &http, status, return_to, name, message);
-    if name.is_empty() || password.is_empty() || !is_plausible {
+    let again = |status, message: &str| shown(app, http, status, return_to, name, message);
+    let is_name = !name.is_empty() && name.chars().count() <= LONGEST_NAME && !name.contains(char::is_control);
+    if !is_name || password.is_empty() || password.chars().count() > LONGEST_PASSWORD {
         return Ok(again(StatusCode::UNAUTHORIZED, WRONG));
     }
+    let attempt = attempt(http, name);
+    let _turn = app.passwords.turn(attempt.network).await?;
     let now = app.clock.now();
-    let attempt = attempt(&http, name);
     let (asked, limits) = (attempt.clone(), app.sign_in_limits);
     match app.db.read(move |conn| throttle::gate(conn, &asked, &limits, now)).await? {
         Gate::Closed { seconds, account } => {
-            record::locked(&app, &http, Some(name.to_owned()).filter(|_| account)).await;
+            record::locked(app, http, "local", Some(name.to_owned()).filter(|_| account)).await;
             let message = format!("Too many sign-ins failed. Wait {seconds} seconds, then try again.");
             let mut response = again(StatusCode::TOO_MANY_REQUESTS, &message);
             response.headers_mut().insert(actix_web::http::header::RETRY_AFTER, seconds.into());
@@ -106,11 +107,6 @@ pub async fn post(http: HttpRequest, app: Data<App>, payload: Payload) -> Result
     let kept = known.as_ref().map(|known| known.phc.clone());
     let password = SecretString::from(password);
     let verdict = app.passwords.verify(password.clone(), kept).await?;
-    let refused = |reason: &str| Failure {
-        reason: reason.to_owned(),
-        attempt: Some(attempt.clone()),
-        named: Some(name.to_owned()),
-    };
     let person = match (known, verdict) {
         (Some(known), Verdict::Right | Verdict::Outdated) if known.is_active => known,
         (known, verdict) => {
@@ -119,7 +115,8 @@ pub async fn post(http: HttpRequest, app: Data<App>, payload: Payload) -> Result
                 (_, Verdict::Wrong) => "the password is wrong",
                 _ => "the person is disabled",
             };
-            record::refused_in_browser(&app, &http, "local", refused(reason)).await;
+            let (reason, named) = (reason.to_owned(), Some(name.to_owned()));
+            record::refused_in_browser(app, http, "local", Failure { reason, attempt: Some(attempt), named }).await;
             return Ok(again(StatusCode::UNAUTHORIZED, WRONG));
         }
     };
@@ -135,7 +132,7 @@ pub async fn post(http: HttpRequest, app: Data<App>, payload: Payload) -> Result
         attempt: Some(attempt),
         rehashed,
     };
-    enter(&app, &http, proven, return_to).await
+    enter(app, http, proven, return_to).await
 }
 
 /// Who tries to sign in with a password, from where.
@@ -144,7 +141,7 @@ pub fn attempt(http: &HttpRequest, name: &str) -> Attempt {
 }
 
 /// `/signin/windows`: a session for whoever the connection or the proxy speaks for.
-pub async fn windows(http: HttpRequest, app: Data<App>, asked: Query<Asked>) -> Result<HttpResponse, Problem> {
+pub async fn windows(http: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let Some(credential @ Credential::Identity(_)) = SignedIn::of(&http) else { return Err(Refusal::Missing.into()) };
     let now = app.clock.now();
     let admitted = app.db.read(move |conn| auth::lookup(conn, credential, now)).await?.ok_or(Refusal::Unknown)?;
@@ -156,5 +153,5 @@ pub async fn windows(http: HttpRequest, app: Data<App>, asked: Query<Asked>) -> 
         attempt: None,
         rehashed: None,
     };
-    enter(&app, &http, proven, &asked.return_to).await
+    enter(&app, &http, proven, &form::asked(&http, "return_to")).await
 }

@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::error::PayloadError;
@@ -16,12 +15,8 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, rt};
 use futures_util::{Stream, StreamExt};
 
+use crate::http::form::Pace;
 use crate::http::problem::Problem;
-
-/// Seconds in which a body may be as slow as it likes; then it owes [`LEAST_PACE`].
-const GRACE: u64 = 10;
-/// Bytes a second.
-const LEAST_PACE: u64 = 1024;
 
 /// A body that its handler reads, and that is still there when the handler has refused the request.
 pub(super) struct Kept(Rc<RefCell<Payload>>);
@@ -51,12 +46,11 @@ impl Kept {
 
     /// Reads what is left of it.
     pub(super) async fn throw_away(self, limit: usize) -> Result<(), Problem> {
-        let began = rt::time::Instant::now();
+        let pace = Pace::begin();
         let mut stream = Shared(self.0);
         let mut seen = 0;
         loop {
-            let due = Duration::from_secs(GRACE + seen as u64 / LEAST_PACE).saturating_sub(began.elapsed());
-            match rt::time::timeout(due, stream.next()).await {
+            match rt::time::timeout(pace.left(seen), stream.next()).await {
                 Err(_) => return Err(Problem::body_too_slow()),
                 Ok(None) => return Ok(()),
                 Ok(Some(Err(error))) => return Err(Problem::of_actix(&error.into())),

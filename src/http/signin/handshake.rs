@@ -101,7 +101,7 @@ async fn verified(
     match gate {
         Gate::Closed { seconds, account } => {
             // An address that is closed could name one after the other, and fill the audit.
-            record::locked(app, http, named(answer).filter(|_| account)).await;
+            record::locked(app, http, "ntlm", named(answer).filter(|_| account)).await;
             return Err(Ended::Answered(Problem::too_many_failures(seconds)));
         }
         Gate::Withheld if verifier.asks_a_domain() => {

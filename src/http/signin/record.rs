@@ -138,8 +138,9 @@ pub async fn refused_token(app: &App, http: &HttpRequest, event: &'static str, r
     write(app, Entry { credential: Some("oidc"), ..entry(http, event, reason, named) }, None).await;
 }
 
-pub async fn locked(app: &App, http: &HttpRequest, named: Option<String>) {
-    write(app, entry(http, "locked", "too many failures", named), None).await;
+pub async fn locked(app: &App, http: &HttpRequest, credential: &'static str, named: Option<String>) {
+    let row = Entry { credential: Some(credential), ..entry(http, "locked", "too many failures", named) };
+    write(app, row, None).await;
 }
 
 pub(super) async fn verifier_down(app: &App, http: &HttpRequest, why: &str) {
@@ -148,6 +149,12 @@ pub(super) async fn verifier_down(app: &App, http: &HttpRequest, why: &str) {
 
 pub(super) async fn foreign_origin(app: &App, http: &HttpRequest, identity: i32) -> Problem {
     forged(app, http, "ntlm", identity, "sent from another site's page").await
+}
+
+/// What makes a credential, by somebody whose sign-in is too long ago (AU-74).
+pub async fn stale(app: &App, http: &HttpRequest, session: i32) {
+    let row = entry(http, "csrf", "the sign-in is too long ago", None);
+    write(app, Entry { credential: Some("session"), credential_id: Some(session), ..row }, None).await;
 }
 
 /// A change that no page of ours asked for.

@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{self, HeaderValue};
 
 use super::{Problem, origin, public, record};
 use crate::auth::sessions::{self, Held};
@@ -32,7 +32,21 @@ impl Named {
 
     /// What the browser keeps under it.
     pub fn read(self, http: &HttpRequest) -> Option<String> {
-        http.cookie(self.of(http)).map(|cookie| cookie.value().to_owned())
+        self.values(http).next()
+    }
+
+    /// The same, where others of this host set cookies of that name, too. What they set beside it does not matter.
+    fn values(self, http: &HttpRequest) -> impl Iterator<Item = String> {
+        const MOST: usize = 4;
+        let name = self.of(http);
+        let lines = http.headers().get_all(header::COOKIE).map(HeaderValue::as_bytes);
+        let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';'));
+        let value = move |pair: &[u8]| {
+            let pair = std::str::from_utf8(pair).ok()?.trim();
+            let (found, value) = pair.split_once('=')?;
+            (found == name).then(|| value.to_owned())
+        };
+        pairs.filter_map(value).take(MOST)
     }
 
     /// To be kept until the browser closes; the server knows when it ends.
@@ -68,12 +82,15 @@ pub(super) struct Ambient {
 
 /// Whose cookie a request carries; nothing where it has none.
 pub(super) async fn outcome(app: &App, http: &HttpRequest) -> Option<Result<Ambient, Problem>> {
-    let cookie = SESSION.read(http)?;
-    Some(match find(app, &cookie).await {
-        Ok(Some((admitted, held))) => ambient(app, http, admitted, held).await,
-        Ok(None) => Err(Refusal::Unknown.into()),
-        Err(error) => Err(error.into()),
-    })
+    let mut any = None;
+    for cookie in SESSION.values(http) {
+        match find(app, &cookie).await {
+            Ok(Some((admitted, held))) => return Some(ambient(app, http, admitted, held).await),
+            Ok(None) => any = Some(Err(Refusal::Unknown.into())),
+            Err(error) => return Some(Err(error.into())),
+        }
+    }
+    any
 }
 
 /// Who a cookie speaks for.

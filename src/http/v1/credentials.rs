@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::objects::utc;
-use crate::auth::audit::{self, Entry};
+use crate::auth::audit;
 use crate::auth::tokens::{DEFAULT_LIFETIME_DAYS, LIFETIME_DAYS};
 use crate::auth::{self, NewToken, Scopes, Token, TokenError, grants as granted};
 use crate::db::{AsConn, DbError, Tx};
@@ -299,5 +299,5 @@ pub fn end_grant(call: &Arc<Call>) -> Result<Job, Refusal> {
 
 /// AU-96.
 fn told(tx: &mut Tx<'_>, call: &Call, event: &'static str, token: Guid) -> Result<(), DbError> {
-    audit::write(tx, &Entry::done(event, call.caller.user_id, Some(token.to_string())), call.now)
+    audit::write(tx, &call.entry(event, token.to_string()), call.now)
 }

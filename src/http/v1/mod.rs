@@ -183,13 +183,22 @@ pub static ROUTES: &[Route] = &[
         .takes(&imports::PROFILE_BODY)
         .gives(&imports::PROFILE),
     Route::v1(Verb::Delete, "import-profiles/{name}", imports::drop_profile).about("Delete a mapping profile"),
-    Route::v1(Verb::Get, "me", sessions::me).about("Who is signed in, and with what").gives(&sessions::ME),
+    Route::v1(Verb::Get, "me", sessions::me)
+        .about("Who is signed in, and with what")
+        .for_role(Role::None)
+        .gives(&sessions::ME),
     Route::v1(Verb::Get, "sessions", sessions::list)
         .about("Browsers in which the caller is signed in, the latest used first")
+        .for_role(Role::None)
         .gives_list_of(&sessions::SESSION),
-    Route::v1(Verb::Delete, "sessions/{id}", sessions::end).about("Sign a browser of the caller's out"),
+    Route::v1(Verb::Delete, "sessions/{id}", sessions::end)
+        .about("Sign a browser of the caller's out")
+        .for_role(Role::None)
+        .scope(Scopes::ADMIN),
     Route::v1(Verb::Post, "sign-out-everywhere", sessions::everywhere)
         .about("End all sessions and paired clients of the caller's; with tokens=true their tokens, too")
+        .for_role(Role::None)
+        .scope(Scopes::ADMIN)
         .takes(&sessions::EVERYWHERE)
         .gives(&sessions::ENDED),
     Route::v1(Verb::Get, "users/{id}/sessions", sessions::list_of)

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::credentials::person;
 use super::objects::utc;
-use crate::auth::audit::{self, Entry};
+use crate::auth::audit;
 use crate::auth::sessions::{self, CSRF, Held, Shown};
 use crate::auth::{self, grants, local};
 use crate::db::{AsConn, DbError, Tx};
@@ -235,5 +235,5 @@ fn sign_out(tx: &mut Tx<'_>, call: &Call, user_id: i32, tokens: bool) -> Result<
 }
 
 fn told(tx: &mut Tx<'_>, call: &Call, event: &'static str, target: String) -> Result<(), DbError> {
-    audit::write(tx, &Entry::done(event, call.caller.user_id, Some(target)), call.now)
+    audit::write(tx, &call.entry(event, target), call.now)
 }
