@@ -5,10 +5,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::Jwk;
-use timeledger::auth::ntlm::spnego::{LONGEST, Token};
+use timeledger::auth::ntlm::spnego::{LONGEST_PASSED_ON, Token};
 use timeledger::auth::ntlm::verify::session_base_key;
 use timeledger::auth::ntlm::wire::{Authenticate, Negotiate};
-use timeledger::auth::ntlm::{Connection, Demands, HalfOpen, Key, Names, Scheme, Setting, Step};
+use timeledger::auth::ntlm::{Connection, Demands, HalfOpen, Key, Names, Pass, Scheme, Setting, Step};
 use timeledger::auth::oidc::{Rules, algorithms, claims};
 use timeledger::auth::windows::Domains;
 use timeledger::auth::{self, Presented};
@@ -68,7 +68,7 @@ fn decoded(input: &[u8]) -> Vec<u8> {
 
 fn authorization(input: &[u8]) -> Outcome {
     match auth::presented([input].into_iter()) {
-        Ok(Presented::Handshake(_, message)) if message.is_empty() || message.len() > LONGEST => {
+        Ok(Presented::Handshake(_, message)) if message.is_empty() || message.len() > LONGEST_PASSED_ON => {
             Err(format!("a message of {} bytes", message.len()))
         }
         Ok(_) => Ok(true),
@@ -134,7 +134,17 @@ fn spnego(input: &[u8]) -> Outcome {
         Ok(Token::Response(_)) => true,
     };
     walk(Scheme::Negotiate, &bytes)?;
-    Ok(accepted)
+    Ok(accepted | passed_on(&bytes)?)
+}
+
+/// What a helper would be asked. No answer begins a handshake, and none goes on that did not begin.
+fn passed_on(bytes: &[u8]) -> Outcome {
+    match Connection::default().pass(Scheme::Negotiate, bytes, &HalfOpen::new(4, 4), None, NOW) {
+        Pass::Begin(handed) if handed.claimed.is_some() => Err("an answer begins a handshake".to_owned()),
+        Pass::Begin(_) => Ok(true),
+        Pass::GoOn(..) => Err("it goes on with nothing".to_owned()),
+        Pass::Refused(_) | Pass::Busy => Ok(false),
+    }
 }
 
 /// The input in every state of a connection. It signs nobody in by itself.

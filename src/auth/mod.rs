@@ -82,7 +82,7 @@ pub enum Refusal {
 }
 
 /// Longest message of a handshake, in base64.
-const LONGEST_MESSAGE: usize = ntlm::spnego::LONGEST.div_ceil(3) * 4;
+const LONGEST_MESSAGE: usize = ntlm::spnego::LONGEST_PASSED_ON.div_ceil(3) * 4;
 
 /// Reads the values of all `Authorization` headers. No database is asked: a token whose checksum is wrong ends here.
 pub fn presented<'h>(mut authorization: impl Iterator<Item = &'h [u8]>) -> Result<Presented, Refusal> {

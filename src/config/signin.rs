@@ -90,9 +90,10 @@ pub enum Provision {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ntlm {
-    /// Who knows the passwords: `off`, `winbind` (the domain, by the helper), `local` (`user windows-password`).
+    /// Who knows the passwords: `off`, `winbind` (the domain, by the helper), `winbind_spnego` (the same, with Kerberos tickets),
+    /// `local` (`user windows-password`).
     pub verifier: Verifier,
-    /// The helper's program and arguments.
+    /// The helper's program and arguments. Empty: `ntlm_auth` with the protocol that the verifier speaks.
     pub helper: Vec<String>,
     /// NetBIOS name of the domain that challenges name. Empty: the first of `auth.windows_domains`.
     pub domain: String,
@@ -125,7 +126,7 @@ impl Default for Ntlm {
     fn default() -> Ntlm {
         Ntlm {
             verifier: Verifier::Off,
-            helper: vec!["ntlm_auth".to_owned(), "--helper-protocol=ntlm-server-1".to_owned()],
+            helper: Vec::new(),
             domain: String::new(),
             computer: "TIMELEDGER".to_owned(),
             dns_domain: String::new(),
@@ -143,12 +144,24 @@ impl Default for Ntlm {
     }
 }
 
+impl Ntlm {
+    /// The helper's program and arguments, as set or as usual.
+    pub fn command(&self) -> Vec<String> {
+        if !self.helper.is_empty() {
+            return self.helper.clone();
+        }
+        let protocol = if self.verifier == Verifier::WinbindSpnego { "gss-spnego" } else { "ntlm-server-1" };
+        vec!["ntlm_auth".to_owned(), format!("--helper-protocol={protocol}")]
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verifier {
     #[default]
     Off,
     Winbind,
+    WinbindSpnego,
     Local,
 }
 
@@ -276,8 +289,9 @@ pub(super) fn check(auth: &Auth, ntlm: &Ntlm) -> Result<(), (&'static str, Strin
             "Windows sign-in needs a domain, such as CORP=corp.example.com".to_owned(),
         ));
     }
-    if ntlm.verifier == Verifier::Winbind && ntlm.helper.is_empty() {
-        return Err(("ntlm.helper", "winbind needs its helper".to_owned()));
+    if ntlm.verifier == Verifier::WinbindSpnego && ntlm.channel_binding == ChannelBinding::Require {
+        let why = "nobody compares the channel of Kerberos tickets; `winbind_spnego` goes with `if_sent`, `winbind` with `require`";
+        return Err(("ntlm.channel_binding", why.to_owned()));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::domain::script;
 use super::wire::Wire;
 use super::{ADA, KEY, LOCAL, METADATA, command, site};
 use crate::backend::for_each_backend;
@@ -17,6 +18,10 @@ fn finding(settings: &[(&str, &str)], database: &str, check: &str) -> (String, S
     (text("state"), text("detail"))
 }
 
+fn with_helper<'s>(verifier: &'s str, helper: &'s str) -> [(&'static str, &'s str); 3] {
+    [LOCAL[1], ("TIMELEDGER_NTLM__VERIFIER", verifier), ("TIMELEDGER_NTLM__HELPER", helper)]
+}
+
 #[test]
 fn au_97_the_doctor_looks_at_keys_helper_and_audit() {
     const OTHER: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
@@ -29,11 +34,22 @@ fn au_97_the_doctor_looks_at_keys_helper_and_audit() {
         assert_eq!(finding(&LOCAL, database, "windows passwords").0, "ok");
         let wrong = [LOCAL[1], LOCAL[2], ("TIMELEDGER_KEY", OTHER)];
         assert_eq!(finding(&wrong, database, "windows passwords").0, "fail");
-        let helper = |helper| [LOCAL[1], ("TIMELEDGER_NTLM__VERIFIER", "winbind"), ("TIMELEDGER_NTLM__HELPER", helper)];
         let real = "ntlm_auth,--helper-protocol=ntlm-server-1,--configfile=/dev/null,--domain=CORP,--password=x";
-        let (state, detail) = finding(&helper(real), database, "winbind");
+        let (state, detail) = finding(&with_helper("winbind", real), database, "winbind");
         assert_eq!(state, "ok", "{detail}");
-        assert_eq!(finding(&helper("/nonexistent"), database, "winbind").0, "fail");
+        assert_eq!(finding(&with_helper("winbind", "/nonexistent"), database, "winbind").0, "fail");
+        let real = "ntlm_auth,--helper-protocol=gss-spnego,--configfile=/dev/null,--domain=CORP,--password=x";
+        let (state, detail) = finding(&with_helper("winbind_spnego", real), database, "winbind");
+        assert_eq!(state, "ok", "{detail}");
+        assert!(detail.contains("NT_STATUS_LOGON_FAILURE"), "{detail}");
+        for (name, says) in [("doctor-takes-all", "AF * CORP\\ada"), ("doctor-broken", "BH no winbind")] {
+            let text = format!(
+                "while read -r word token; do case $word in YR) printf '%s\\n' 'TT AAAA *';; *) printf '%s\\n' '{says}';; esac; done"
+            );
+            let helper = script(name, &text).display().to_string();
+            let (state, detail) = finding(&with_helper("winbind_spnego", &helper), database, "winbind");
+            assert_eq!(state, "fail", "{name}: {detail}");
+        }
         let wide = [LOCAL[0], LOCAL[1], ("TIMELEDGER_AUTH__PROXY_ADDRESSES", "10.0.0.0/8")];
         assert!(finding(&wide, database, "sign-in").1.contains("not offered"));
     });

@@ -11,17 +11,22 @@ use crate::support::server::Server;
 
 const ANN: (&str, &str, &str) = ("CORP", "ann", "Domain-Pass");
 
-fn with_helper(backend: Backend, helper: &str, more: &[(&str, &str)]) -> Server {
+/// A site of the domain CORP.
+pub fn with_helper(database: Database, verifier: &str, helper: &str, more: &[(&str, &str)]) -> Server {
     let settings = [
         ("TIMELEDGER_AUTH__WINDOWS_DOMAINS", "CORP=corp.example.com"),
-        ("TIMELEDGER_NTLM__VERIFIER", "winbind"),
+        ("TIMELEDGER_NTLM__VERIFIER", verifier),
         ("TIMELEDGER_NTLM__HELPER", helper),
     ];
-    Server::start_with(Database::loaded(backend, Fixture::SMALL), &[&settings, more].concat())
+    Server::start_with(database, &[&settings, more].concat())
+}
+
+fn site(backend: Backend, helper: &str, more: &[(&str, &str)]) -> Server {
+    with_helper(Database::loaded(backend, Fixture::SMALL), "winbind", helper, more)
 }
 
 /// A program of the test's own, as a helper.
-fn script(name: &str, text: &str) -> PathBuf {
+pub fn script(name: &str, text: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a script");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("its rights");
@@ -38,7 +43,7 @@ fn au_40_the_real_helper_lets_in_and_refuses() {
     );
     for_each_backend(|backend| {
         let unlimited = [("TIMELEDGER_AUTH__PAIR_FAILURES", "1000"), ("TIMELEDGER_NTLM__DOMAIN_FAILURES", "1000")];
-        let server = with_helper(backend, &helper, &unlimited);
+        let server = site(backend, &helper, &unlimited);
         for n in 0..6 {
             let wrong = ("CORP", "ann", "other");
             assert!(Wire::open(server.address).sign_in(METADATA, "NTLM", wrong).is_list(), "{backend:?}");
@@ -64,7 +69,7 @@ fn au_40_a_helper_that_is_down_is_503_and_comes_back() {
             ("endless", script("helper-endless", "read l; exec yes").display().to_string()),
         ];
         for (name, helper) in cases {
-            let server = with_helper(backend, &helper, &[]);
+            let server = site(backend, &helper, &[]);
             let answer = Wire::open(server.address).sign_in(METADATA, "NTLM", ANN);
             assert_eq!(answer.status, 503, "{backend:?} {name}: {}", answer.text());
             assert!(
@@ -82,7 +87,7 @@ fn au_40_a_helper_that_is_down_is_503_and_comes_back() {
              while read l; do case \"$l\" in .) echo 'Authenticated: No'; echo 'Authentication-Error: NT_STATUS_WRONG_PASSWORD'; echo .;; esac; done",
             counted.display()
         );
-        let server = with_helper(backend, &script("helper-second", &text).display().to_string(), &[]);
+        let server = site(backend, &script("helper-second", &text).display().to_string(), &[]);
         let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
         while Wire::open(server.address).sign_in(METADATA, "NTLM", ANN).status == 503 {
             assert!(std::time::Instant::now() < until, "it is not started again");
@@ -102,7 +107,7 @@ fn au_90_the_domain_is_not_asked_after_three_failures() {
              echo 'Authentication-Error: NT_STATUS_WRONG_PASSWORD'; echo .; echo .;; esac; done",
             asked.display()
         );
-        let server = with_helper(backend, &script("helper-counts", &text).display().to_string(), &[]);
+        let server = site(backend, &script("helper-counts", &text).display().to_string(), &[]);
         for _ in 0..5 {
             assert!(Wire::open(server.address).sign_in(METADATA, "NTLM", ANN).is_list(), "{backend:?}");
         }

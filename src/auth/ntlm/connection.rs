@@ -7,7 +7,9 @@
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard};
 
+use super::dialogue::Dialogue;
 use super::half_open::{HalfOpen, PATIENCE, Permit};
+use super::relay::{self, Handed, Pass};
 use super::spnego::{self, Token};
 use super::verify::{Demands, Invalid, Key, Sent, exported_key, file_time};
 use super::wire::{self, Authenticate, Negotiate};
@@ -47,6 +49,8 @@ pub enum Reason {
     Late,
     #[error("an answer in another form than its challenge")]
     Form,
+    #[error("an answer after five seconds, when the helper no longer waited")]
+    Slow,
 }
 
 /// What a token leads to.
@@ -93,6 +97,8 @@ enum State {
         permit: Permit,
     },
     Challenged(Box<Challenged>),
+    /// The helper waits for what the client answers.
+    Relayed(Box<(Handed, Dialogue)>),
     User {
         identity: i32,
         since: Instant,
@@ -156,6 +162,32 @@ impl Connection {
         };
         inner.state = after;
         step
+    }
+
+    /// What becomes of a token where a helper is asked. As in [`Connection::step`], a first one begins anew, and whatever
+    /// comes leaves nothing behind that could be continued twice.
+    pub fn pass(&self, scheme: Scheme, token: &[u8], half_open: &HalfOpen, peer: Option<IpAddr>, now: Instant) -> Pass {
+        let before = std::mem::take(&mut self.lock().state);
+        let handed = match relay::read(scheme, token) {
+            Ok(handed) => handed,
+            Err(reason) => return Pass::Refused(reason),
+        };
+        if handed.is_first {
+            drop(before);
+            let Some(permit) = half_open.permit(peer, now) else { return Pass::Busy };
+            return Pass::Begin(handed.in_place(permit));
+        }
+        let State::Relayed(waiting) = before else { return Pass::Refused(Reason::Order) };
+        let (earlier, dialogue) = *waiting;
+        match handed.after(earlier) {
+            Some(handed) => Pass::GoOn(handed, dialogue),
+            None => Pass::Refused(Reason::Form),
+        }
+    }
+
+    /// The helper has answered, and waits for the client.
+    pub fn wait(&self, handed: Handed, dialogue: Dialogue) {
+        self.lock().state = State::Relayed(Box::new((handed, dialogue)));
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

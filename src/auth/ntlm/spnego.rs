@@ -15,8 +15,12 @@ use super::wire::flags;
 const NTLMSSP: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x02, 0x0a];
 /// 1.3.6.1.5.5.2.
 const SPNEGO: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x02];
-/// Longest token that is read.
+/// 1.2.840.113554.1.2.2, and as Windows 2000 wrote it.
+const KERBEROS: [&[u8]; 2] =
+    [&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02], &[0x2a, 0x86, 0x48, 0x82, 0xf7, 0x12, 0x01, 0x02, 0x02]];
+/// Longest token that is read, and that is passed on: it may hold a ticket.
 pub const LONGEST: usize = 8 * 1024 + 256;
+pub const LONGEST_PASSED_ON: usize = 64 * 1024;
 /// Mechanisms that a client may list.
 const MECHANISMS: usize = 32;
 
@@ -67,9 +71,42 @@ impl<'t> Token<'t> {
         }
         match bytes.first() {
             Some(0x60) => init(bytes).map(Token::Init),
-            Some(0xa1) => response(bytes).map(Token::Response),
+            Some(0xa1) => match response(bytes)? {
+                (_, Some(mechanism)) if mechanism != NTLMSSP => Err(Malformed),
+                (response, _) => Ok(Token::Response(response)),
+            },
             _ => Err(Malformed),
         }
+    }
+}
+
+/// What is read of a token that is passed on, whatever its mechanism.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wrapping<'t> {
+    pub message: Option<&'t [u8]>,
+    /// NTLM is not the first choice of the list: nobody may have changed it on its way.
+    pub must_sign: bool,
+    /// There is a mechListMIC.
+    pub signs: bool,
+}
+
+impl<'t> Wrapping<'t> {
+    /// A bare token of Kerberos is its own message.
+    pub(super) fn read(bytes: &'t [u8]) -> Result<Wrapping<'t>, Malformed> {
+        if bytes.len() > LONGEST_PASSED_ON {
+            return Err(Malformed);
+        }
+        if bytes.first() == Some(&0xa1) {
+            let (Response { token, mic }, _) = response(bytes)?;
+            return Ok(Wrapping { message: token, must_sign: false, signs: mic.is_some() });
+        }
+        let outer = the_only(bytes, Tag::Application { constructed: true, number: TagNumber(0) })?;
+        let mechanism = AnyRef::decode(&mut SliceReader::new(outer)?)?.value_of(Tag::ObjectIdentifier)?;
+        if KERBEROS.contains(&mechanism) {
+            return Ok(Wrapping { message: Some(bytes), ..Wrapping::default() });
+        }
+        let Init { ntlm, token, .. } = init(bytes)?;
+        Ok(Wrapping { message: token, must_sign: ntlm != Some(0), signs: false })
     }
 }
 
@@ -92,17 +129,15 @@ fn init(bytes: &[u8]) -> Result<Init<'_>, Malformed> {
 }
 
 /// `a1 L SEQUENCE { a0 state?, a1 OID?, a2 OCTET STRING?, a3 OCTET STRING? }`.
-fn response(bytes: &[u8]) -> Result<Response<'_>, Malformed> {
+/// And the mechanism, where it is named.
+fn response(bytes: &[u8]) -> Result<(Response<'_>, Option<&[u8]>), Malformed> {
     let mut members = Members::of(the_only(bytes, context(1))?)?;
     members.take(0)?.map(|state| the_only(state, Tag::Enumerated)).transpose()?;
     let mechanism = members.take(1)?.map(|oid| the_only(oid, Tag::ObjectIdentifier)).transpose()?;
     let token = members.take(2)?.map(|token| the_only(token, Tag::OctetString)).transpose()?;
     let mic = members.take(3)?.map(|mic| the_only(mic, Tag::OctetString)).transpose()?;
     members.end()?;
-    if mechanism.is_some_and(|oid| oid != NTLMSSP) {
-        return Err(Malformed);
-    }
-    Ok(Response { token, mic })
+    Ok((Response { token, mic }, mechanism))
 }
 
 fn place_of_ntlm(mechanisms: &[u8]) -> Result<Option<usize>, Malformed> {

@@ -23,6 +23,15 @@ pub enum Denial {
     Unavailable(String),
 }
 
+impl Denial {
+    /// Of the domain's word: it has refused, or it is not there.
+    pub(super) fn of_domain(why: &str) -> Denial {
+        let down = ["NO_LOGON_SERVERS", "DOMAIN_CONTROLLER_NOT_FOUND", "TRUSTED_RELATIONSHIP_FAILURE", "winbind"];
+        let why = why.chars().take(200).collect::<String>();
+        if down.iter().any(|word| why.contains(word)) { Denial::Unavailable(why) } else { Denial::Refused(why) }
+    }
+}
+
 /// A future on the way to a verdict.
 pub type Verdict<'a> = Pin<Box<dyn Future<Output = Result<Key, Denial>> + Send + 'a>>;
 

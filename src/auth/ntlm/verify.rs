@@ -9,7 +9,7 @@ use md5::Md5;
 use rc4::{Rc4, StreamCipher};
 use subtle::ConstantTimeEq;
 
-use super::wire::{Authenticate, MIC, flags, utf16};
+use super::wire::{Attributes, Authenticate, MIC, flags, utf16};
 
 /// 16 bytes that are a key, or as good as a password. `Debug` shows none.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,6 +94,23 @@ pub struct Demands {
     pub require_channel: bool,
 }
 
+impl Demands {
+    /// What the client's attributes alone can tell, once the password has proven them. `now` is a FILETIME.
+    pub fn check(&self, attributes: &Attributes, now: u64) -> Result<(), Invalid> {
+        if self.require_mic && !attributes.has_mic {
+            return Err(Invalid::NoMic);
+        }
+        if attributes.time.abs_diff(now) > self.max_skew {
+            return Err(Invalid::Time);
+        }
+        match attributes.channel {
+            Some(hash) if !self.channels.is_empty() && !self.channels.contains(&hash) => Err(Invalid::Channel),
+            None if self.require_channel => Err(Invalid::NoChannel),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The messages before the answer, exactly as they went over this connection.
 #[derive(Clone, Debug)]
 pub struct Sent {
@@ -125,17 +142,9 @@ pub fn exported_key(
         if attributes.time != sent.time {
             return Err(Invalid::Time);
         }
-    } else if demands.require_mic {
-        return Err(Invalid::NoMic);
     }
-    if attributes.time.abs_diff(now) > demands.max_skew {
-        return Err(Invalid::Time);
-    }
-    match attributes.channel {
-        Some(hash) if !demands.channels.is_empty() && !demands.channels.contains(&hash) => Err(Invalid::Channel),
-        None if demands.require_channel => Err(Invalid::NoChannel),
-        _ => Ok(exported),
-    }
+    demands.check(attributes, now)?;
+    Ok(exported)
 }
 
 /// With KEY_EXCH the client chose the key and sent it encrypted, if it means to sign or seal: pyspnego sends one byte where

@@ -1,119 +1,32 @@
 //! The domain's word, through winbind's `ntlm_auth --helper-protocol=ntlm-server-1` (AU-40).
 //!
-//! In: a [`Claim`]. Out: the session base key that the domain gives. A few processes stay open, each with one question at
-//! a time; a question is lines that end with a lone `.`, and so is an answer. What a client sent reaches a line in letters that
-//! cannot end it, or in base64.
-
-use std::process::Stdio;
-use std::sync::Mutex;
-use std::time::Duration;
+//! In: a [`Claim`]. Out: the session base key that the domain gives. A question is lines that end with a lone `.`, and so is
+//! an answer. What a client sent reaches a line in letters that cannot end it, or in base64.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 use super::connection::Claim;
+use super::processes::{End, Helpers};
 use super::verifier::{Denial, Verdict, Verifier};
 use super::verify::Key;
 
 /// Processes at once.
 const PROCESSES: usize = 4;
-/// Questions that may wait for one.
-const QUEUE: usize = 64;
-/// For an answer, with the start of the process.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// A helper that fell is started again after this, and after twice as long each time.
-const FIRST_REST: Duration = Duration::from_millis(250);
-const LONGEST_REST: Duration = Duration::from_secs(30);
-/// Bytes of an answer; one has four short lines.
-const LONGEST_ANSWER: u64 = 8 * 1024;
 
-/// The helper's processes.
+/// The helper, which keeps nothing from one question to the next.
 #[derive(Debug)]
-pub struct Winbind {
-    /// Program and arguments.
-    command: Vec<String>,
-    running: Semaphore,
-    waiting: Semaphore,
-    idle: Mutex<Vec<Helper>>,
-    rest: Mutex<Option<(Instant, Duration)>>,
-}
-
-#[derive(Debug)]
-struct Helper {
-    _process: Child,
-    questions: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
+pub struct Winbind(Helpers);
 
 impl Winbind {
     pub fn new(command: Vec<String>) -> Winbind {
-        Winbind {
-            command,
-            running: Semaphore::new(PROCESSES),
-            waiting: Semaphore::new(PROCESSES + QUEUE),
-            idle: Mutex::default(),
-            rest: Mutex::default(),
-        }
+        Winbind(Helpers::new(command, PROCESSES, End::Dot))
     }
 
     async fn verdict(&self, claim: Claim<'_>) -> Result<Key, Denial> {
-        let unavailable = |why: &str| Denial::Unavailable(why.to_owned());
-        let _place = self.waiting.try_acquire().map_err(|_| unavailable("too many questions wait for the helper"))?;
-        let ask = async {
-            let _turn = self.running.acquire().await.map_err(|_| unavailable("the helper is closed"))?;
-            let question = question(&claim);
-            // An idle one may have ended unseen: then a new one is asked.
-            while let Some(mut helper) = self.idle() {
-                if let Ok(lines) = helper.ask(&question).await {
-                    return Ok((helper, Ok(lines)));
-                }
-            }
-            let mut helper = self.start()?;
-            let answer = helper.ask(&question).await;
-            Ok((helper, answer))
-        };
-        // What is cut off here is dropped, and its process ends with it.
-        match tokio::time::timeout(PATIENCE, ask).await {
-            Err(_) => {
-                self.fell();
-                Err(unavailable("the helper is silent"))
-            }
-            Ok(Err(denial)) => Err(denial),
-            Ok(Ok((_, Err(error)))) => {
-                self.fell();
-                Err(Denial::Unavailable(format!("the helper broke off: {error}")))
-            }
-            Ok(Ok((helper, Ok(lines)))) => {
-                *lock(&self.rest) = None;
-                lock(&self.idle).push(helper);
-                read(&lines)
-            }
-        }
-    }
-
-    fn idle(&self) -> Option<Helper> {
-        lock(&self.idle).pop()
-    }
-
-    fn start(&self) -> Result<Helper, Denial> {
-        if lock(&self.rest).is_some_and(|(until, _)| Instant::now() < until) {
-            return Err(Denial::Unavailable("the helper fell and is not started again yet".to_owned()));
-        }
-        let started = Helper::start(&self.command);
-        started.map_err(|error| {
-            self.fell();
-            Denial::Unavailable(format!("the helper does not start: {error}"))
-        })
-    }
-
-    fn fell(&self) {
-        let mut rest = lock(&self.rest);
-        let length = rest.map_or(FIRST_REST, |(_, length)| (2 * length).min(LONGEST_REST));
-        *rest = Some((Instant::now() + length, length));
+        let (process, lines) = self.0.ask(&question(&claim)).await?;
+        self.0.put_back(process);
+        read(&lines)
     }
 }
 
@@ -124,42 +37,6 @@ impl Verifier for Winbind {
 
     fn asks_a_domain(&self) -> bool {
         true
-    }
-}
-
-impl Helper {
-    fn start(command: &[String]) -> std::io::Result<Helper> {
-        let missing = || std::io::Error::other("no command is configured");
-        let (program, arguments) = command.split_first().ok_or_else(missing)?;
-        let mut process = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        let questions = process.stdin.take().ok_or_else(missing)?;
-        let answers = BufReader::new(process.stdout.take().ok_or_else(missing)?);
-        Ok(Helper { _process: process, questions, answers })
-    }
-
-    async fn ask(&mut self, question: &str) -> std::io::Result<Vec<String>> {
-        self.questions.write_all(question.as_bytes()).await?;
-        self.questions.flush().await?;
-        let mut answers = (&mut self.answers).take(LONGEST_ANSWER);
-        let mut lines = Vec::new();
-        loop {
-            let mut line = String::new();
-            if answers.read_line(&mut line).await? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-            match line.trim_end() {
-                // After a refusal comes one lone `.` more, which stands before the next answer then.
-                "." if lines.is_empty() => {}
-                "." => return Ok(lines),
-                line => lines.push(line.to_owned()),
-            }
-        }
     }
 }
 
@@ -190,16 +67,7 @@ fn read(lines: &[String]) -> Result<Key, Denial> {
             let key = value("User-Session-Key").and_then(sixteen_bytes);
             key.ok_or_else(|| Denial::Unavailable("the helper gave no session key".to_owned()))
         }
-        Some("No") => {
-            let why = value("Authentication-Error").unwrap_or("no reason");
-            let down = ["NO_LOGON_SERVERS", "DOMAIN_CONTROLLER_NOT_FOUND", "TRUSTED_RELATIONSHIP_FAILURE", "winbind"];
-            let why = why.chars().take(200).collect::<String>();
-            Err(if down.iter().any(|word| why.contains(word)) {
-                Denial::Unavailable(why)
-            } else {
-                Denial::Refused(why)
-            })
-        }
+        Some("No") => Err(Denial::of_domain(value("Authentication-Error").unwrap_or("no reason"))),
         _ => Err(Denial::Unavailable("the helper's answer is none".to_owned())),
     }
 }
@@ -213,10 +81,6 @@ fn sixteen_bytes(hex: &str) -> Option<Key> {
         *byte = u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()?;
     }
     Some(Key(key))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 #[cfg(test)]

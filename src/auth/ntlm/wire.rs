@@ -234,6 +234,30 @@ fn attributes(temp: &[u8]) -> Option<Attributes> {
     }
 }
 
+/// Writes a NEGOTIATE, as a client that tries a helper out.
+pub fn greeting() -> Vec<u8> {
+    use flags::{EXTENDED_SESSIONSECURITY, NTLM, REQUEST_TARGET, TARGET_INFO, UNICODE};
+    let mut message = [SIGNATURE.as_slice(), &1u32.to_le_bytes()].concat();
+    message.extend((UNICODE | NTLM | REQUEST_TARGET | EXTENDED_SESSIONSECURITY | TARGET_INFO).to_le_bytes());
+    message.resize(32, 0);
+    message
+}
+
+/// Writes an AUTHENTICATE of a user without a domain to a CHALLENGE, whose proof is made up and everything else right.
+pub fn made_up_answer(user: &str, challenge: &[u8]) -> Option<Vec<u8>> {
+    const HEAD: usize = 64;
+    let user = utf16(user);
+    let nt = [[7; 16].as_slice(), &[1, 1], &[0; 14], &[7; 8], &[0; 4], field(challenge, 40)?, &[0; 4]].concat();
+    let mut message = [SIGNATURE.as_slice(), &3u32.to_le_bytes()].concat();
+    for (length, offset) in
+        [(0, HEAD), (nt.len(), HEAD + user.len()), (0, HEAD), (user.len(), HEAD), (0, HEAD), (0, HEAD)]
+    {
+        push_field(&mut message, length, offset);
+    }
+    message.extend((flags::UNICODE | flags::NTLM | flags::EXTENDED_SESSIONSECURITY).to_le_bytes());
+    Some([message, user, nt].concat())
+}
+
 /// The bytes of a field: length u16, greatest length u16, offset u32. An empty one may point anywhere.
 fn field(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let length = usize::from(u16_at(bytes, at)?);

@@ -1,6 +1,6 @@
 //! What `doctor` looks at of signing in (AU-97): the certificate, keys, the helper, proxies, kept hashes, the audit.
 
-use crate::auth::ntlm::{Claim, Denial, Verifier, Winbind, certificate};
+use crate::auth::ntlm::{Claim, Denial, Spnego, Verifier, Winbind, Word, certificate, wire};
 use crate::auth::{audit, identities};
 use crate::cli::doctor::Findings;
 use crate::cli::failure::{Exit, Failure};
@@ -65,6 +65,9 @@ pub(super) fn browsers(config: &Config, found: &mut Findings) {
     }
 }
 
+/// Whom a made-up answer names.
+const NOBODY: &str = "timeledger-doctor";
+
 /// What the configuration alone tells, and the helper.
 pub(super) fn configuration(config: &Config, found: &mut Findings) {
     let (auth, ntlm) = (&config.auth, &config.ntlm);
@@ -86,7 +89,8 @@ pub(super) fn configuration(config: &Config, found: &mut Findings) {
         found.warn("sign-in", "Windows accounts are not offered through server.trusted_proxies", fix);
     }
     match ntlm.verifier {
-        config::Verifier::Winbind => helper(&ntlm.helper, found),
+        config::Verifier::Winbind => helper(claimed(&Winbind::new(ntlm.command())), found),
+        config::Verifier::WinbindSpnego => helper(handshake(&Spnego::new(ntlm.command())), found),
         _ => found.warn(
             "sign-in",
             "hashes of Windows passwords are kept here; each is as good as its password",
@@ -105,11 +109,26 @@ fn is_wide(network: &str) -> bool {
     bits.is_some_and(|bits| bits < if network.contains(':') { 48 } else { 16 })
 }
 
-/// It must run, and refuse an answer that nobody's password makes.
-fn helper(command: &[String], found: &mut Findings) {
-    let winbind = Winbind::new(command.to_vec());
-    let claim = Claim { user: "timeledger-doctor", domain: "", server_challenge: [7; 8], nt: &[7; 64] };
-    let verdict = actix_web::rt::System::new().block_on(async { winbind.session_base_key(claim).await });
+/// An answer that nobody's password makes, as a claim.
+fn claimed(winbind: &Winbind) -> Result<(), Denial> {
+    let claim = Claim { user: NOBODY, domain: "", server_challenge: [7; 8], nt: &[7; 64] };
+    actix_web::rt::System::new().block_on(async { winbind.session_base_key(claim).await.map(drop) })
+}
+
+/// The same, at the end of a whole handshake.
+fn handshake(helper: &Spnego) -> Result<(), Denial> {
+    let nonsense = || Denial::Unavailable("it does not challenge".to_owned());
+    actix_web::rt::System::new().block_on(async {
+        let Word::Continue(challenge, dialogue) = helper.begin(&wire::greeting()).await? else {
+            return Err(nonsense());
+        };
+        let answer = wire::made_up_answer(NOBODY, &challenge).ok_or_else(nonsense)?;
+        dialogue.go_on(&answer).await.ok_or_else(nonsense)?.map(drop)
+    })
+}
+
+/// The helper must run, and have refused an answer that nobody's password makes.
+fn helper(verdict: Result<(), Denial>, found: &mut Findings) {
     match verdict {
         Err(Denial::Refused(why)) => {
             found.ok("winbind", format!("the helper runs and refuses a made-up answer: {why}"))
@@ -119,7 +138,7 @@ fn helper(command: &[String], found: &mut Findings) {
             let what = "the helper of ntlm.helper does not answer";
             found.fail("winbind", Failure::new(Exit::Unreachable, what, denial.to_string(), hint));
         }
-        Ok(_) => {
+        Ok(()) => {
             let (what, why) = ("the helper lets anybody in", "it took an answer that no password makes");
             found.fail("winbind", Failure::new(Exit::Data, what, why, "set ntlm.helper to ntlm_auth of winbind"));
         }

@@ -151,6 +151,6 @@ async fn show(
     }
     let reason = "the current password is wrong".to_owned();
     let failure = Failure { reason, attempt: Some(attempt), named: Some(name.to_owned()) };
-    record::refused_in_browser(app, http, "local", failure).await;
+    record::refused(app, http, "local", failure).await;
     Err(wrong())
 }

@@ -164,7 +164,7 @@ async fn person(
 /// 400, without detail.
 async fn failed(app: &App, http: &HttpRequest, reason: &str) -> HttpResponse {
     let failure = Failure { reason: reason.to_owned(), attempt: Some(stranger(http)), named: None };
-    record::refused_in_browser(app, http, "oidc", failure).await;
+    record::refused(app, http, "oidc", failure).await;
     let content = "<p>The sign-in did not come to its end. It may have taken too long.</p>\
                    <p><a class=\"button\" href=\"{prefix}/signin\">Try again</a></p>";
     let mut response = page(StatusCode::BAD_REQUEST, &prefix(http), "Not signed in", content, &[]);
@@ -196,7 +196,7 @@ pub async fn logged_out(http: HttpRequest, app: Data<App>, payload: Payload) -> 
         Err(Rejected::Provider(why)) => return Err(Problem::verifier_down(why)),
         Err(rejected) => {
             let failure = Failure { reason: rejected.to_string(), attempt: Some(stranger(&http)), named: None };
-            record::refused_in_browser(&app, &http, "oidc", failure).await;
+            record::refused(&app, &http, "oidc", failure).await;
             return Err(Problem::new(StatusCode::BAD_REQUEST, "InvalidRequest", "This is no logout token for here."));
         }
     };

@@ -49,7 +49,7 @@ fn shown(
             "<p><a class=\"button\" href=\"{prefix}/signin/oidc?return_to={to}\">Sign in with {provider}</a></p>",
         );
     }
-    if app.windows.as_ref().is_some_and(|windows| windows.verifier.is_some()) {
+    if app.windows.as_ref().is_some_and(|windows| windows.by.is_some()) {
         content.push_str(
             "<p><a class=\"button\" href=\"{prefix}/signin/windows?return_to={to}\">Sign in with Windows</a></p>",
         );
@@ -116,7 +116,7 @@ async fn tried(app: &App, http: &HttpRequest, fields: &HashMap<String, String>) 
                 _ => "the person is disabled",
             };
             let (reason, named) = (reason.to_owned(), Some(name.to_owned()));
-            record::refused_in_browser(app, http, "local", Failure { reason, attempt: Some(attempt), named }).await;
+            record::refused(app, http, "local", Failure { reason, attempt: Some(attempt), named }).await;
             return Ok(again(StatusCode::UNAUTHORIZED, WRONG));
         }
     };

@@ -11,6 +11,7 @@ mod origin;
 mod passwords;
 mod proxy;
 pub mod record;
+mod relay;
 pub mod session;
 mod setup;
 
@@ -32,6 +33,7 @@ pub use oidc::{Browsers, Oidc};
 pub(in crate::http) use origin::may_ride_along;
 pub use passwords::Passwords;
 pub use record::{Record, write_counts};
+use setup::By;
 pub use setup::{Windows, domains, limits, vault};
 
 /// The credential of a request that carries none itself.
@@ -187,13 +189,14 @@ fn spare_scripts<B>(response: &mut ServiceResponse<B>) {
 
 /// Windows sign-in, where this request may use it: it is set up, the protocol has one client a connection, and no proxy
 /// stands between that shares its connections (AU-31, AU-34).
-fn offered<'a>(app: &'a App, http: &HttpRequest) -> Option<&'a Windows> {
-    let windows = app.windows.as_ref().filter(|windows| windows.verifier.is_some())?;
+fn offered<'a>(app: &'a App, http: &HttpRequest) -> Option<(&'a Windows, &'a By)> {
+    let windows = app.windows.as_ref()?;
+    let by = windows.by.as_ref()?;
     let peer = http.peer_addr().map(|peer| peer.ip());
     let is_pinned = peer.is_some_and(|peer| windows.pinned(peer));
     let is_shared = peer.is_some_and(|peer| app.trusts(peer))
         || ["via", "forwarded", "x-forwarded-for"].iter().any(|name| http.headers().contains_key(*name));
-    (http.version() == actix_web::http::Version::HTTP_11 && (is_pinned || !is_shared)).then_some(windows)
+    (http.version() == actix_web::http::Version::HTTP_11 && (is_pinned || !is_shared)).then_some((windows, by))
 }
 
 /// AU-3: `Authorization` alone decides if it is there; then the proxy's header; then the connection; then the cookie.
@@ -206,7 +209,12 @@ async fn outcome(app: &App, http: &HttpRequest) -> Outcome {
         let all = http.headers().get_all(header::AUTHORIZATION).map(HeaderValue::as_bytes);
         return match auth::presented(all) {
             Ok(Presented::Handshake(scheme, token)) => match offered(app, http) {
-                Some(windows) => handshake::step(app, windows, http, scheme, &token).await,
+                Some((windows, By::Claims(verifier))) => {
+                    handshake::step(app, windows, verifier.as_ref(), http, scheme, &token).await
+                }
+                Some((windows, By::Tokens(helper))) => {
+                    relay::Walk { app, windows, helper, http }.step(scheme, &token).await
+                }
                 None => Outcome::Refused(Refusal::Unknown.into()),
             },
             _ => Outcome::Untouched,
@@ -215,7 +223,7 @@ async fn outcome(app: &App, http: &HttpRequest) -> Outcome {
     if let Some(outcome) = proxy::outcome(app, http).await {
         return outcome;
     }
-    let known = offered(app, http).and_then(|windows| {
+    let known = offered(app, http).and_then(|(windows, _)| {
         let connection = http.conn_data::<auth::ntlm::Connection>()?;
         connection.identity(app.clock.now(), windows.lifetime)
     });

@@ -118,13 +118,7 @@ pub fn entry(http: &HttpRequest, event: &'static str, outcome: impl Into<String>
 }
 
 /// Counts a failure and tells the audit its reason. What cannot be written does not change the answer.
-pub(super) async fn refused(app: &App, http: &HttpRequest, failure: Failure) {
-    let row = entry(http, "refused", failure.reason, failure.named);
-    write(app, row, failure.attempt).await;
-}
-
-/// The same of a sign-in in a browser.
-pub async fn refused_in_browser(app: &App, http: &HttpRequest, credential: &'static str, failure: Failure) {
+pub async fn refused(app: &App, http: &HttpRequest, credential: &'static str, failure: Failure) {
     let row = entry(http, "refused", failure.reason, failure.named);
     write(app, Entry { credential: Some(credential), ..row }, failure.attempt).await;
 }

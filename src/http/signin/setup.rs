@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokio::sync::Semaphore;
 
-use crate::auth::ntlm::{Demands, HalfOpen, LocalStore, Names, Verifier, Winbind, certificate};
+use crate::auth::ntlm::{Demands, HalfOpen, LocalStore, Names, Spnego, Verifier, Winbind, certificate};
 use crate::auth::throttle::Limits;
 use crate::auth::vault::{Vault, VaultError};
 use crate::auth::windows::Domains;
@@ -20,6 +20,15 @@ const SECOND: i64 = 1_000_000;
 /// hold: an office that comes back from lunch signs in all the same.
 const AT_ONCE: usize = 16;
 
+/// Who says that a client is who it says.
+#[derive(Debug)]
+pub enum By {
+    /// The handshake is ours, and its last message is verified.
+    Claims(Box<dyn Verifier>),
+    /// The handshake is the helper's.
+    Tokens(Spnego),
+}
+
 /// What Windows sign-in needs, where it is set up.
 #[derive(Debug)]
 pub struct Windows {
@@ -28,7 +37,7 @@ pub struct Windows {
     pub half_open: HalfOpen,
     pub demands: Demands,
     /// Absent where proxies alone say who is there.
-    pub verifier: Option<Box<dyn Verifier>>,
+    pub by: Option<By>,
     pub provision: config::Provision,
     /// Microseconds for which a connection stays signed in.
     pub lifetime: i64,
@@ -47,15 +56,16 @@ impl Windows {
             return Ok(None);
         }
         let domains = domains(config)?;
-        let verifier: Option<Box<dyn Verifier>> = match ntlm.verifier {
+        let by = match ntlm.verifier {
             config::Verifier::Off => None,
-            config::Verifier::Winbind => Some(Box::new(Winbind::new(ntlm.helper.clone()))),
+            config::Verifier::Winbind => Some(By::Claims(Box::new(Winbind::new(ntlm.command())))),
+            config::Verifier::WinbindSpnego => Some(By::Tokens(Spnego::new(ntlm.command()))),
             config::Verifier::Local => {
                 let vault = vault(config)?;
                 if vault.is_empty() {
                     return Err(ConfigError::value("ntlm.verifier", format!("`local`: {}", VaultError::NoKey)));
                 }
-                Some(Box::new(LocalStore { db: db.clone(), vault, domains: domains.clone() }))
+                Some(By::Claims(Box::new(LocalStore { db: db.clone(), vault, domains: domains.clone() })))
             }
         };
         let domain = if ntlm.domain.is_empty() { domains.first().unwrap_or_default() } else { &ntlm.domain };
@@ -69,7 +79,7 @@ impl Windows {
             names,
             half_open: HalfOpen::new(ntlm.max_half_open, ntlm.max_half_open_per_address),
             demands: demands(config)?,
-            verifier,
+            by,
             provision: auth.provision,
             lifetime: whole(ntlm.identity_minutes).saturating_mul(60 * SECOND),
             turns: Semaphore::new(AT_ONCE),
