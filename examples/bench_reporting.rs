@@ -20,6 +20,7 @@ mod limit;
 mod measure;
 #[path = "bench_reporting/postgres.rs"]
 mod postgres;
+#[allow(dead_code, reason = "shared with examples that watch the processor")]
 #[path = "bench_reporting/process.rs"]
 mod process;
 #[path = "bench_reporting/sqlite.rs"]

@@ -10,6 +10,7 @@
 
 #[path = "bench_reporting/client.rs"]
 mod client;
+#[allow(dead_code, reason = "shared with examples that watch the processor")]
 #[path = "bench_reporting/process.rs"]
 mod process;
 

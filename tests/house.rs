@@ -208,6 +208,23 @@ fn these_rooms_name_no_table() {
     assert!(wrong.is_empty(), "these files name tables: {wrong:?}");
 }
 
+/// A server whose caller is fixed asks nobody who they are: a benchmark makes one, the program cannot.
+#[test]
+fn nothing_but_a_benchmark_fixes_the_caller() {
+    let named = Regex::new(r"with_fixed_caller|fixed: Some").expect("a pattern");
+    let found: Vec<_> = sources()
+        .iter()
+        .flat_map(|file| {
+            named
+                .find_iter(&file.code())
+                .map(|found| (file.name.clone(), found.as_str().to_owned()))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let only = |what: &str| ("http/app.rs".to_owned(), what.to_owned());
+    assert_eq!(found, [only("with_fixed_caller"), only("fixed: Some")]);
+}
+
 /// An evaluator that shared code with the compiler would share its mistakes.
 #[test]
 fn the_oracle_uses_nothing_of_the_crate() {

@@ -7,18 +7,26 @@ use std::net::TcpStream;
 pub struct Client {
     socket: BufReader<TcpStream>,
     authority: String,
-    authorization: String,
+    /// Lines of the head that every request carries.
+    pub headers: String,
+    /// What the last answer asked for.
+    pub challenge: String,
     line: String,
 }
 
 impl Client {
     pub fn connect(authority: &str, token: &str) -> io::Result<Client> {
+        Client::with(authority, format!("Authorization: Bearer {token}\r\n"))
+    }
+
+    pub fn with(authority: &str, headers: String) -> io::Result<Client> {
         let socket = TcpStream::connect(authority)?;
         socket.set_nodelay(true)?;
         Ok(Client {
             socket: BufReader::with_capacity(256 * 1024, socket),
             authority: authority.to_owned(),
-            authorization: token.to_owned(),
+            headers,
+            challenge: String::new(),
             line: String::new(),
         })
     }
@@ -55,10 +63,8 @@ impl Client {
         body: &str,
         mut take: impl FnMut(u16, &[u8]) -> io::Result<()>,
     ) -> io::Result<u16> {
-        let mut request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nUser-Agent: bench\r\n",
-            self.authority, self.authorization
-        );
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{}User-Agent: bench\r\n", self.authority, self.headers);
         if !body.is_empty() {
             request += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
         }
@@ -68,12 +74,14 @@ impl Client {
         let status = self.line()?.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status: u16 = status.ok_or_else(|| io::Error::other("no status line"))?;
         let mut length = None;
+        self.challenge.clear();
         loop {
-            let line = self.line()?.to_ascii_lowercase();
-            match line.split_once(':') {
-                None => break,
-                Some(("content-length", value)) => length = value.trim().parse().ok(),
-                Some(_) => {}
+            let line = self.line()?.to_owned();
+            let Some((name, value)) = line.split_once(':') else { break };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.trim().parse().ok();
+            } else if name.eq_ignore_ascii_case("www-authenticate") {
+                value.trim().clone_into(&mut self.challenge);
             }
         }
         let mut sink = |bytes: &[u8]| take(status, bytes);

