@@ -1,7 +1,8 @@
 //! What the database says of a credential.
 //!
 //! In: a [`Credential`] and the time. Out: [`Admitted`], or nothing: unknown, revoked, expired and disabled look alike.
-//! One indexed statement, so that every database job can begin with it (AU-5).
+//! One indexed statement, so that every database job can begin with it (AU-5). It is asked by `get_result`, since it finds one
+//! row or none: `first` binds a LIMIT, and SQLite plans such a statement anew whenever that is bound.
 
 use diesel::prelude::*;
 
@@ -108,7 +109,7 @@ fn access(conn: &mut impl AsConn, digest: Digest, now: Instant) -> Result<Option
             users::auth_version,
             users::duties,
         ))
-        .first(c)
+        .get_result(c)
         .optional())?;
     let admitted = |(expires_at, version, user_id, user_guid, name, role, auth_version, duties)| Admitted {
         caller: Caller { user_id, user_guid, name, role: Role::from_number(role), duties: Duties::from_bits(duties) },
@@ -140,7 +141,7 @@ fn identity(conn: &mut impl AsConn, id: i32) -> Result<Option<Admitted>, DbError
             users::auth_version,
             users::duties,
         ))
-        .first(c)
+        .get_result(c)
         .optional())?;
     let admitted = |(version, user_id, user_guid, name, role, _, auth_version, duties)| Admitted {
         caller: Caller { user_id, user_guid, name, role: Role::from_number(role), duties: Duties::from_bits(duties) },

@@ -132,6 +132,7 @@ pub(super) fn find(
     type Found = ((i32, Guid, Vec<u8>, i32, Instant, Instant), (i32, Guid, String, i32, i32, i32));
     let bytes = digest.as_bytes().as_slice();
     let by_former = sessions::former.eq(bytes).and(sessions::former_until.gt(now)).assume_not_null();
+    // No LIMIT: see `lookup`.
     let found: Option<Found> = on!(conn, c => sessions::table
         .inner_join(users::table)
         .filter(sessions::digest.eq(bytes).or(by_former))
@@ -149,7 +150,7 @@ pub(super) fn find(
             ),
             (users::id, users::guid, users::name, users::role, users::auth_version, users::duties),
         ))
-        .first(c)
+        .get_result(c)
         .optional())?;
     let read = |(session, person): Found| {
         let (id, guid, newest, given_under, signed_in_at, expires_at) = session;
