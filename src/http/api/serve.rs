@@ -56,11 +56,11 @@ async fn answer(http: HttpRequest, payload: Payload, app: Data<App>) -> Result<H
         rest::versions::check(options.get("api-version"), app.config.rest.strict_api_version)?;
     }
     let mut reader = Reader::admit(&http, route.need()).await?;
-    if let Some(session) = reader.session().filter(|_| route.recent) {
-        if let Err(refusal) = session.must_be_recent(app.clock.now()) {
-            record::stale(&app, &http, session.id).await;
-            return Err(refusal.into());
-        }
+    if let Some(session) = reader.session().filter(|_| route.recent)
+        && let Err(refusal) = session.must_be_recent(app.clock.now())
+    {
+        record::stale(&app, &http, session.id).await;
+        return Err(refusal.into());
     }
     let (body, upload) = if route.takes_file {
         let upload = Upload::take(&app, &http, &options, payload).await?;
