@@ -1,12 +1,11 @@
 //! Ways to be a person (AU-6, AU-7): which account of a Windows domain is whom, and the hash of its password where the site
 //! keeps one (AU-43).
 
-use std::collections::BTreeMap;
-
 use diesel::prelude::*;
 
 use super::ntlm::Key;
-use super::vault::{self, Place, Vault, VaultError};
+use super::sealed::WINDOWS_PASSWORDS;
+use super::vault::{Vault, VaultError};
 use super::windows::Account;
 use crate::db::tables::{identities, name_key, users, windows_passwords};
 use crate::db::{AsConn, DbError, Failure, Tx};
@@ -44,10 +43,6 @@ impl Failure for IdentityError {
     }
 }
 
-fn place(identity: i32) -> Place {
-    Place { table: "windows_passwords", column: "sealed", row: identity.into() }
-}
-
 /// The identity of an account and its person, if it has one.
 pub fn find_windows(conn: &mut impl AsConn, account: &Account) -> Result<Option<(i32, i32)>, DbError> {
     Ok(on!(conn, c => identities::table
@@ -73,7 +68,7 @@ pub fn sealed_hash(conn: &mut impl AsConn, account: &Account) -> Result<Option<(
 
 /// Opens what [`sealed_hash`] gave.
 pub fn open_hash(vault: &Vault, identity: i32, sealed: &[u8]) -> Result<Key, VaultError> {
-    let bytes = vault.open(sealed, place(identity))?;
+    let bytes = vault.open(sealed, WINDOWS_PASSWORDS.place(identity))?;
     bytes.try_into().map(Key).map_err(|_| VaultError::Forged)
 }
 
@@ -97,7 +92,7 @@ pub fn link_windows(tx: &mut Tx<'_>, user_id: i32, account: &Account, now: Insta
 
 /// Keeps the hash of an account's password; signs its connections out.
 pub fn keep_hash(tx: &mut Tx<'_>, vault: &Vault, identity: i32, hash: Key, now: Instant) -> Result<(), IdentityError> {
-    let sealed = vault.seal(&hash.0, place(identity))?;
+    let sealed = vault.seal(&hash.0, WINDOWS_PASSWORDS.place(identity))?;
     on!(tx, c => diesel::delete(windows_passwords::table.find(identity)).execute(c))?;
     let row = (
         windows_passwords::identity_id.eq(identity),
@@ -198,36 +193,6 @@ fn raise(tx: &mut Tx<'_>, identity: i32) -> Result<(), DbError> {
         .set(identities::version.eq(identities::version + 1))
         .execute(c))?;
     Ok(())
-}
-
-/// Every sealed hash with its identity.
-pub fn all_hashes(conn: &mut impl AsConn) -> Result<Vec<(i32, Vec<u8>)>, DbError> {
-    let columns = (windows_passwords::identity_id, windows_passwords::sealed);
-    Ok(on!(conn, c => windows_passwords::table.select(columns).load(c))?)
-}
-
-/// How many hashes each key seals; none: no key can be told.
-pub fn keys_in_use(conn: &mut impl AsConn) -> Result<BTreeMap<Option<u32>, usize>, DbError> {
-    let mut keys = BTreeMap::new();
-    for (_, sealed) in all_hashes(conn)? {
-        *keys.entry(vault::key_of(&sealed)).or_default() += 1;
-    }
-    Ok(keys)
-}
-
-/// Seals up to so many hashes under the first key that are sealed under another; how many. Again, until it is none.
-pub fn reseal(tx: &mut Tx<'_>, vault: &Vault, most: usize) -> Result<usize, IdentityError> {
-    let first = vault.first();
-    let old = all_hashes(tx)?.into_iter().filter(|(_, sealed)| vault::key_of(sealed) != first);
-    let mut done = 0;
-    for (identity, sealed) in old.take(most) {
-        let secret = vault.open(&sealed, place(identity))?;
-        let sealed = vault.seal(&secret, place(identity))?;
-        let row = windows_passwords::table.find(identity);
-        on!(tx, c => diesel::update(row).set(windows_passwords::sealed.eq(&sealed)).execute(c))?;
-        done += 1;
-    }
-    Ok(done)
 }
 
 /// What becomes of an account that nobody is yet (AU-7).

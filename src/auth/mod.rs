@@ -19,6 +19,8 @@ pub mod notices;
 pub mod ntlm;
 pub mod oidc;
 pub mod outbound;
+pub mod outgoing;
+pub mod sealed;
 pub mod secret;
 pub mod sessions;
 pub mod throttle;

@@ -17,15 +17,18 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[error("{0}")]
 pub struct Unanswered(pub String);
 
-/// A client that trusts what this machine trusts.
+/// TLS that trusts what this machine trusts.
+pub fn tls() -> Result<rustls::ClientConfig, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let versions = versions.map_err(|error| error.to_string())?;
+    Ok(versions.with_root_certificates(roots()).with_no_client_auth())
+}
+
+/// A client that speaks it.
 pub fn client() -> Result<Client, String> {
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots())
-        .with_no_client_auth();
     Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(tls()?)
         .redirect(redirect::Policy::none())
         .timeout(TIMEOUT)
         .user_agent(concat!("timeledger/", env!("CARGO_PKG_VERSION")))

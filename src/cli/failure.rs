@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::auth::TokenError;
 use crate::auth::identities::IdentityError;
+use crate::auth::outgoing::{ConnectionError, OutgoingError};
 use crate::config::ConfigError;
 use crate::db::migrate::MigrateError;
 use crate::db::{DbError, UrlError};
@@ -152,6 +153,38 @@ impl From<IdentityError> for Failure {
             IdentityError::Vault(_) => "TIMELEDGER_KEY=$(head -c 32 /dev/urandom | base64)",
         };
         Failure::new(Exit::Failed, "the Windows account was not changed", why, hint)
+    }
+}
+
+impl From<ConnectionError> for Failure {
+    fn from(error: ConnectionError) -> Failure {
+        let why = error.to_string();
+        let hint = match error {
+            ConnectionError::Database(error) => return error.into(),
+            ConnectionError::Wrong(..) => "for example https://dev.azure.com/example",
+            ConnectionError::Taken(_) | ConnectionError::Unknown(_) | ConnectionError::InUse => {
+                "`timeledger connection list` shows them"
+            }
+        };
+        Failure::new(Exit::Failed, "no connection was made or found", why, hint)
+    }
+}
+
+impl From<OutgoingError> for Failure {
+    fn from(error: OutgoingError) -> Failure {
+        let why = error.to_string();
+        let (exit, hint) = match error {
+            OutgoingError::Database(error) => return error.into(),
+            OutgoingError::Later { .. } => (Exit::Unreachable, "try again later; the credential is as good as before"),
+            OutgoingError::Vault(_) => (Exit::Failed, "TIMELEDGER_KEY=$(head -c 32 /dev/urandom | base64)"),
+            OutgoingError::Missing | OutgoingError::Red(_) | OutgoingError::Unfit(_) => {
+                (Exit::Failed, "timeledger connection credential … < token.txt")
+            }
+            OutgoingError::Moved(_) | OutgoingError::Elsewhere(_) | OutgoingError::NotConfigured(_) => {
+                (Exit::Failed, "`timeledger connection list` shows the address")
+            }
+        };
+        Failure::new(exit, "the credential is not kept or does not work", why, hint)
     }
 }
 

@@ -6,13 +6,13 @@ use serde_json::json;
 use super::failure::{Exit, Failure, Result};
 use super::output;
 use super::settings::{ConfigArgs, DatabaseArgs, connect};
-use crate::auth::identities::{self, IdentityError};
+use crate::auth::sealed::{self, Walk};
 use crate::config::Config;
-use crate::db::{Hold, Role};
+use crate::db::{DbError, Hold, Role};
 use crate::http::signin;
 
-/// Secrets that are sealed anew in one transaction.
-const BATCH: usize = 100;
+/// Secrets that are looked at in one transaction.
+const BATCH: i64 = 100;
 
 /// Show which keys are in use, and seal anew under the first
 #[derive(Args, Debug)]
@@ -58,7 +58,7 @@ impl Key {
 
 fn check(config: &Config, json: bool) -> Result {
     let first = signin::vault(config)?.first();
-    let keys = identities::keys_in_use(&mut connect(config, Role::Reader)?)?;
+    let keys = sealed::keys_in_use(&mut connect(config, Role::Reader)?)?;
     if json {
         let keys = keys.iter().map(|(key, secrets)| json!({"key": key, "secrets": secrets, "seals": *key == first}));
         return output::json(&keys.collect::<Vec<_>>());
@@ -77,16 +77,19 @@ fn rotate(config: &Config, json: bool) -> Result {
         return Err(Failure::new(Exit::Failed, "there is nothing to seal under", "no key is configured", hint));
     }
     let mut conn = connect(config, Role::Writer)?;
-    let mut done = 0;
-    loop {
-        let sealed = conn.write::<_, IdentityError>(|tx| {
+    let mut walk = Walk::default();
+    while !walk.is_over() {
+        walk = conn.write::<_, DbError>(|tx| {
             tx.hold(Hold::Exclusive)?;
-            identities::reseal(tx, &vault, BATCH)
+            sealed::reseal(tx, &vault, walk, BATCH)
         })?;
-        if sealed == 0 {
-            break;
-        }
-        done += sealed;
     }
-    if json { output::json(&json!({"secrets": done})) } else { output::line(format!("{done} secrets sealed anew")) }
+    let Walk { done, closed, .. } = walk;
+    if json { output::json(&json!({"secrets": done})) } else { output::line(format!("{done} secrets sealed anew")) }?;
+    if closed == 0 {
+        return Ok(());
+    }
+    let why = format!("{closed} do not open: their key is not configured, or they were changed");
+    let hint = "configure the old key behind the new one, or set those secrets anew; `timeledger doctor` looks closer";
+    Err(Failure::new(Exit::Data, "not all secrets were sealed anew", why, hint))
 }

@@ -5,6 +5,7 @@
 mod audit;
 mod completions;
 mod config;
+mod connection;
 mod demo;
 mod doctor;
 mod explain;
@@ -56,6 +57,7 @@ enum Command {
     Token(token::Token),
     Audit(audit::Audit),
     Key(key::Key),
+    Connection(connection::ConnectionCommand),
     Migrate(migrate::Migrate),
     Config(config::Config),
     Completions(completions::Completions),
@@ -67,7 +69,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["demo", "serve", "doctor"]),
     ("Data", &["query", "import", "job", "seed", "load"]),
     ("People", &["user", "token", "audit"]),
-    ("Set-up", &["migrate", "config", "key", "completions", "man"]),
+    ("Set-up", &["migrate", "config", "key", "connection", "completions", "man"]),
 ];
 
 const EXAMPLES: &str = "\
@@ -137,6 +139,7 @@ impl Cli {
             Command::Token(token) => token.run(config),
             Command::Audit(audit) => audit.run(config),
             Command::Key(key) => key.run(config),
+            Command::Connection(connection) => connection.run(config),
             Command::Migrate(migrate) => migrate.run(config),
             Command::Config(command) => command.run(config),
             Command::Completions(completions) => completions.run(),

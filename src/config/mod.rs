@@ -3,6 +3,7 @@
 //! In: the file, the environment, what flags said. Out: one checked [`Config`], and for each key where its value came
 //! from. A key is declared once, as a field below; file, environment, `config show` and the check follow from it.
 
+mod azure_devops;
 mod load;
 mod mail;
 mod network;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use azure_devops::AzureDevOps;
 pub use load::{ConfigError, Loaded, Origin, Setting, Sources};
 pub use mail::{Mail, MailTls};
 pub use network::Network;
@@ -34,6 +36,7 @@ pub struct Config {
     pub auth: Auth,
     pub ntlm: Ntlm,
     pub oidc: Oidc,
+    pub azure_devops: AzureDevOps,
     pub tls: Tls,
     pub mail: Mail,
 }

@@ -712,6 +712,67 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    connections (id) {
+        id -> Integer,
+        guid -> GuidType,
+        name -> Text,
+        name_key -> Text,
+        base_url -> Text,
+        kind -> Text,
+        allow_http -> Bool,
+        created_at -> InstantType,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::{GuidType, InstantType};
+
+    outgoing_credentials (id) {
+        id -> Integer,
+        guid -> GuidType,
+        connection_id -> Integer,
+        user_id -> Nullable<Integer>,
+        kind -> Text,
+        account -> Nullable<Text>,
+        sealed -> Binary,
+        expires_at -> Nullable<InstantType>,
+        state -> Text,
+        reason -> Nullable<Text>,
+        failed_at -> Nullable<InstantType>,
+        worked_at -> Nullable<InstantType>,
+        failures -> Integer,
+        refresh_after -> Nullable<InstantType>,
+        send_after -> Nullable<InstantType>,
+        lease_owner -> Nullable<GuidType>,
+        lease_until -> Nullable<InstantType>,
+        version -> Integer,
+        changed_at -> InstantType,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql::dialect::InstantType;
+
+    connect_states (id) {
+        id -> Integer,
+        digest -> Binary,
+        browser -> Binary,
+        user_id -> Integer,
+        connection_id -> Integer,
+        is_service -> Bool,
+        verifier -> Binary,
+        return_to -> Text,
+        expires_at -> InstantType,
+    }
+}
+
 diesel::joinable!(teams -> projects (project_id));
 diesel::joinable!(team_members -> teams (team_id));
 diesel::joinable!(team_members -> users (user_id));
@@ -738,6 +799,8 @@ diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(windows_passwords -> identities (identity_id));
 diesel::joinable!(local_passwords -> identities (identity_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(outgoing_credentials -> connections (connection_id));
+diesel::joinable!(connect_states -> users (user_id));
 diesel::joinable!(timers -> users (user_id));
 diesel::joinable!(jobs -> users (user_id));
 diesel::joinable!(grants -> users (user_id));
@@ -793,4 +856,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     used_sign_ins,
     notices,
     notice_settings,
+    connections,
+    outgoing_credentials,
+    connect_states,
 );

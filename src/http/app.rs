@@ -21,6 +21,7 @@ use super::signin::{self, Browsers, Oidc, Passwords, Record, Windows};
 use super::tls::{self, Tls};
 use super::tracking::{self, Listeners};
 use super::{assets, health, jobs, middleware, notices};
+use crate::auth::outgoing::Outgoing;
 use crate::auth::sessions::{self, Lifetime};
 use crate::auth::{self, Admitted, Door, throttle};
 use crate::clock::Clock;
@@ -62,6 +63,8 @@ pub struct App {
     pub(super) oidc: Option<Oidc>,
     /// This server as that provider knows it, where people sign in there with a browser.
     pub(super) browsers: Option<Browsers>,
+    /// What this site signs in with elsewhere.
+    pub outgoing: Outgoing,
     /// The certificate of this server, where it has one.
     pub(super) tls: Option<Arc<Tls>>,
     /// Everybody, in a benchmark.
@@ -80,6 +83,7 @@ impl App {
             windows: Windows::of(&config, &db)?,
             record: Record::default(),
             oidc: Oidc::of(&config)?,
+            outgoing: signin::outgoing(&config, &db, &clock)?,
             tls: Tls::of(&config.tls)?,
             limits: limits(&config.odata),
             concurrency: Concurrency::new(config.odata.max_concurrent),
@@ -310,6 +314,9 @@ async fn write_counts_at_times(app: Data<App>) {
         signin::write_counts(&app).await;
         if let Err(error) = sweep_pairs(&app).await {
             tracing::warn!(cause = %error, "pairs of tokens could not be swept");
+        }
+        if let Err(error) = app.outgoing.tell_of_ends().await {
+            tracing::warn!(cause = %error, "nobody was told of credentials that end");
         }
     }
 }

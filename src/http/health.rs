@@ -13,6 +13,7 @@ use super::App;
 use super::problem::Problem;
 use super::public::client_address;
 use crate::auth::Refusal;
+use crate::auth::outgoing::credentials;
 use crate::db::migrate::{self, MigrateError};
 use crate::db::{Conn, DbError};
 
@@ -80,6 +81,12 @@ pub(super) async fn metrics(request: HttpRequest, app: Data<App>) -> Result<Http
     }
     for lane in app.db.lanes() {
         app.metrics.pool_is(lane.lane, lane.threads, lane.running, lane.queued);
+    }
+    let now = app.clock.now();
+    let job = app.db.read(move |conn| credentials::counts(conn, now));
+    // Figures that cannot be had leave the others as they are.
+    if let Ok(Ok(counts)) = actix_web::rt::time::timeout(PATIENCE, job).await {
+        counts.into_iter().for_each(|(state, count)| app.metrics.credentials_are(state.name(), count));
     }
     let text = app.metrics.write().map_err(Problem::internal)?;
     Ok(no_store(StatusCode::OK).content_type("text/plain; version=0.0.4; charset=utf-8").body(text))

@@ -22,6 +22,7 @@ pub struct Metrics {
     database: HistogramVec,
     in_flight: IntGauge,
     pool: IntGaugeVec,
+    credentials: IntGaugeVec,
     jobs: IntCounterVec,
     mails: IntCounterVec,
 }
@@ -59,6 +60,10 @@ impl Metrics {
                 Opts::new("timeledger_database_pool", "Database threads by lane and state; `queued` counts jobs."),
                 &["lane", "state"],
             )?,
+            credentials: IntGaugeVec::new(
+                Opts::new("timeledger_outgoing_credentials", "Credentials for Azure DevOps by state: ok, yellow, red."),
+                &["state"],
+            )?,
             jobs: IntCounterVec::new(
                 Opts::new("timeledger_jobs_total", "Jobs that this server ran, by kind and how the attempt ended."),
                 &["kind", "outcome"],
@@ -83,6 +88,7 @@ impl Metrics {
         self.registry.register(Box::new(self.database.clone()))?;
         self.registry.register(Box::new(self.in_flight.clone()))?;
         self.registry.register(Box::new(self.pool.clone()))?;
+        self.registry.register(Box::new(self.credentials.clone()))?;
         self.registry.register(Box::new(self.jobs.clone()))?;
         self.registry.register(Box::new(self.mails.clone()))
     }
@@ -115,6 +121,11 @@ impl Metrics {
         for (state, count) in [("threads", threads), ("busy", busy), ("queued", queued)] {
             self.pool.with_label_values(&[lane, state]).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
+    }
+
+    /// So many credentials for Azure DevOps are in a state.
+    pub fn credentials_are(&self, state: &'static str, count: usize) {
+        self.credentials.with_label_values(&[state]).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// An attempt of a job has ended: `done`, `failed`, `cancelled`, `again` or `lost`.

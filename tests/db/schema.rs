@@ -79,7 +79,7 @@ fn guids_are_unique() {
     }
 }
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "0001_initial",
     "0002_writing",
     "0003_search",
@@ -90,6 +90,7 @@ const NAMES: [&str; 10] = [
     "0008_audit",
     "0009_sessions",
     "0010_notices",
+    "0011_connections",
 ];
 
 #[test]
@@ -269,5 +270,6 @@ fn the_tables_are_as_declared() {
         jobs job_files job_problems import_rows import_profiles
         identities windows_passwords sign_in_counts audit audit_cuts
         sessions local_passwords password_links used_sign_ins notices notice_settings
+        connections outgoing_credentials connect_states
     }
 }

@@ -1,5 +1,6 @@
 //! `timeledger doctor`: looks for what is wrong or soon will be, and says how to mend it (UX-123).
 
+mod connections;
 mod mail;
 mod sign_in;
 
@@ -199,6 +200,7 @@ fn database(config: &Config, url: &DatabaseUrl, found: &mut Findings) {
     tokens(&mut conn, found);
     sign_in::database(config, &mut conn, found);
     mail::queue(config, &mut conn, Clock::system().now(), found);
+    connections::credentials(&mut conn, found);
     reporting(&mut conn, found);
 }
 

@@ -1,7 +1,7 @@
 //! What `doctor` looks at of signing in (AU-97): the certificate, keys, the helper, proxies, kept hashes, the audit.
 
 use crate::auth::ntlm::{Claim, Denial, Spnego, Verifier, Winbind, Word, certificate, wire};
-use crate::auth::{audit, identities};
+use crate::auth::{audit, sealed};
 use crate::cli::doctor::Findings;
 use crate::cli::failure::{Exit, Failure};
 use crate::config::{self, Config, Mode};
@@ -147,24 +147,8 @@ fn helper(verdict: Result<(), Denial>, found: &mut Findings) {
 
 /// What lies in the database: hashes that open, an audit that was not changed.
 pub(super) fn database(config: &Config, conn: &mut Conn, found: &mut Findings) {
-    match identities::all_hashes(conn) {
-        Err(error) => found.fail("windows passwords", error.into()),
-        Ok(hashes) if hashes.is_empty() => {}
-        Ok(hashes) => match signin::vault(config) {
-            Err(error) => found.fail("windows passwords", error.into()),
-            Ok(vault) => {
-                let closed = hashes.iter().find_map(|(id, sealed)| identities::open_hash(&vault, *id, sealed).err());
-                match closed {
-                    None => found.ok("windows passwords", format!("{} are kept, and open", hashes.len())),
-                    Some(error) => {
-                        let hint = "configure the key that they were sealed under, or set them anew";
-                        let what = "a kept Windows password does not open";
-                        let failure = Failure::new(Exit::Data, what, error.to_string(), hint);
-                        found.fail("windows passwords", failure);
-                    }
-                }
-            }
-        },
+    for column in sealed::COLUMNS {
+        kept(config, conn, column, found);
     }
     match audit::verify(conn) {
         Err(error) => found.fail("audit", error.into()),
@@ -173,6 +157,24 @@ pub(super) fn database(config: &Config, conn: &mut Conn, found: &mut Findings) {
             let (what, why) =
                 ("the audit was changed", format!("row {id} is not what was written, or one before it is gone"));
             found.fail("audit", Failure::new(Exit::Data, what, why, "compare with a backup"));
+        }
+    }
+}
+
+/// Secrets must open with the keys that there are.
+fn kept(config: &Config, conn: &mut Conn, column: &sealed::Column, found: &mut Findings) {
+    let check = column.holds;
+    let vault = match signin::vault(config) {
+        Ok(vault) => vault,
+        Err(error) => return found.fail(check, error.into()),
+    };
+    match column.opened(conn, &vault) {
+        Err(error) => found.fail(check, error.into()),
+        Ok((0, _)) => {}
+        Ok((count, None)) => found.ok(check, format!("{count} are kept, and open")),
+        Ok((_, Some(error))) => {
+            let hint = "configure the key that it was sealed under, or set it anew";
+            found.fail(check, Failure::new(Exit::Data, "a kept secret does not open", error.to_string(), hint));
         }
     }
 }

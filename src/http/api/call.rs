@@ -1,6 +1,7 @@
 //! A request on its way to its handler, what the handler wants done, and the answer.
 
 use std::fmt;
+use std::pin::Pin;
 
 use actix_web::web::Data;
 use serde::Serialize;
@@ -135,7 +136,10 @@ impl Call {
 
 static EMPTY: Shape = Shape { name: "Empty", members: &[] };
 
-type Answered = Result<Answer, Refusal>;
+pub type Answered = Result<Answer, Refusal>;
+
+/// The answer of somebody else, on its way.
+pub type Asking = Pin<Box<dyn Future<Output = Answered>>>;
 
 /// Makes an export ready.
 pub type Make = Box<dyn FnMut(&mut Conn) -> Result<Export, Refusal> + Send>;
@@ -146,6 +150,8 @@ pub enum Job {
     Write(Hold, Box<dyn FnMut(&mut Tx<'_>) -> Answered + Send>),
     /// What it gives is written as it is read, in a job of its own.
     Export(Make),
+    /// Asks somebody else over the network, outside of any transaction.
+    Ask(Asking),
 }
 
 impl fmt::Debug for Job {
@@ -154,6 +160,7 @@ impl fmt::Debug for Job {
             Job::Read(_) => "Read",
             Job::Write(..) => "Write",
             Job::Export(_) => "Export",
+            Job::Ask(_) => "Ask",
         })
     }
 }
@@ -167,6 +174,11 @@ impl Job {
     /// A job that makes a workbook.
     pub fn export(job: impl FnMut(&mut Conn) -> Result<Export, Refusal> + Send + 'static) -> Result<Job, Refusal> {
         Ok(Job::Export(Box::new(job)))
+    }
+
+    /// A job that asks somebody else.
+    pub fn ask(asking: impl Future<Output = Answered> + 'static) -> Result<Job, Refusal> {
+        Ok(Job::Ask(Box::pin(asking)))
     }
 
     /// A job that writes logs, beside others that do.
@@ -188,6 +200,8 @@ pub struct Answer {
     pub body: String,
     pub etag: Option<String>,
     pub location: Option<String>,
+    /// `Set-Cookie`
+    pub cookie: Option<String>,
     /// Sent instead of the body.
     pub file: Option<Attachment>,
 }
@@ -228,7 +242,7 @@ impl Answer {
     pub fn bare(data: impl Serialize) -> Result<Answer, Refusal> {
         let body = serde_json::to_string(&data)
             .map_err(|error| Refusal::from(crate::db::DbError::Other(format!("an answer: {error}"))))?;
-        Ok(Answer { status: 200, body, etag: None, location: None, file: None })
+        Ok(Answer { status: 200, body, etag: None, location: None, cookie: None, file: None })
     }
 
     /// A list.
@@ -245,7 +259,7 @@ impl Answer {
 
     /// 204.
     pub fn nothing() -> Answer {
-        Answer { status: 204, body: String::new(), etag: None, location: None, file: None }
+        Answer { status: 204, body: String::new(), etag: None, location: None, cookie: None, file: None }
     }
 
     pub fn tagged(self, etag: String) -> Answer {
@@ -255,6 +269,11 @@ impl Answer {
     /// 202: somebody does it, and tells at this address how far it is.
     pub fn accepted(self, location: String) -> Answer {
         Answer { status: 202, location: Some(location), ..self }
+    }
+
+    /// With a cookie for the browser that asks.
+    pub fn with_cookie(self, cookie: String) -> Answer {
+        Answer { cookie: Some(cookie), ..self }
     }
 
     pub fn file(file: Attachment) -> Answer {

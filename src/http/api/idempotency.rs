@@ -71,5 +71,5 @@ pub(super) fn once(
 fn restored(status: i32, kept: &str) -> Result<Answer, Refusal> {
     let unreadable = |error: serde_json::Error| DbError::Other(format!("idempotency_keys.answer: {error}"));
     let (body, etag, location) = serde_json::from_str(kept).map_err(unreadable)?;
-    Ok(Answer { status: u16::try_from(status).unwrap_or(200), body, etag, location, file: None })
+    Ok(Answer { status: u16::try_from(status).unwrap_or(200), body, etag, location, cookie: None, file: None })
 }

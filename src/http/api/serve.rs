@@ -179,6 +179,12 @@ async fn run(
             .read(move |conn| if holder.still_holds(conn)? { job(conn) } else { Err(stale()) })
             .await
             .map(Done::Answer),
+        Ok(Job::Ask(asking)) => {
+            if !reader.holds_now().await? {
+                return Err(stale());
+            }
+            asking.await.map(Done::Answer)
+        }
         Ok(Job::Export(make)) => Growing::begin(app, reader, make).await.map(Done::File),
         Ok(Job::Write(hold, mut job)) => {
             let request = idempotency::digest(&call, query);
@@ -235,7 +241,9 @@ fn reply(http: &HttpRequest, app: &Data<App>, answer: Answer) -> HttpResponse {
         status = StatusCode::NOT_MODIFIED;
     }
     let mut response = HttpResponse::build(status);
-    for (name, value) in [(header::ETAG, answer.etag), (header::LOCATION, answer.location)] {
+    for (name, value) in
+        [(header::ETAG, answer.etag), (header::LOCATION, answer.location), (header::SET_COOKIE, answer.cookie)]
+    {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             response.insert_header((name, value));
         }

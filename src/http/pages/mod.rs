@@ -5,6 +5,7 @@
 //! somebody's has [`super::signin::sign_in`] before it, what is open looks for no credential at all.
 
 mod account;
+pub(super) mod connect;
 mod enter;
 mod provider;
 mod setup;
@@ -28,13 +29,14 @@ pub enum Whose {
 }
 
 /// Every page.
-pub const PAGES: [(&str, Whose); 11] = [
+pub const PAGES: [(&str, Whose); 12] = [
     ("/signin", Whose::Anybodys),
     ("/signin/oidc", Whose::Anybodys),
     (signin::oidc::CALLBACK, Whose::Anybodys),
     ("/signin/oidc/logout", Whose::Anybodys),
     ("/setup", Whose::Anybodys),
     ("/unsubscribe", Whose::Anybodys),
+    ("/connect/callback", Whose::Anybodys),
     ("/signin/windows", Whose::Somebodys),
     ("/signout", Whose::Somebodys),
     ("/account", Whose::Somebodys),
@@ -53,6 +55,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(page_of("/signin/oidc").route(web::get().to(provider::leave)))
         .service(page_of(signin::oidc::CALLBACK).route(web::get().to(provider::back)))
         .service(page_of("/signin/oidc/logout").route(web::post().to(provider::logged_out)))
+        .service(page_of("/connect/callback").route(web::get().to(connect::back)))
         .service(page_of("/signin/windows").route(web::get().to(sign_in::windows)))
         .service(page_of("/signout").route(web::post().to(account::sign_out)))
         .service(page_of("/setup").route(web::post().to(setup::post)).route(reads().to(setup::get)))

@@ -34,7 +34,7 @@ pub(in crate::http) use origin::may_ride_along;
 pub use passwords::Passwords;
 pub use record::{Record, write_counts};
 use setup::By;
-pub use setup::{Windows, domains, limits, vault};
+pub use setup::{Windows, domains, limits, outgoing, vault};
 
 /// The credential of a request that carries none itself.
 #[derive(Clone, Copy, Debug)]

@@ -25,6 +25,9 @@ pub const SESSION: Named = Named { secure: "__Host-tl_session", plain: "tl_sessi
 /// A browser that is at the OpenID provider.
 pub const LOGIN: Named = Named { secure: "__Host-tl_login", plain: "tl_login" };
 
+/// A browser that is at Entra ID, for a connection.
+pub const CONNECT: Named = Named { secure: "__Host-tl_connect", plain: "tl_connect" };
+
 impl Named {
     fn of(self, http: &HttpRequest) -> &'static str {
         if is_secure(http) { self.secure } else { self.plain }
@@ -51,9 +54,15 @@ impl Named {
 
     /// To be kept until the browser closes; the server knows when it ends.
     pub fn set(self, http: &HttpRequest, value: &str) -> Cookie<'static> {
-        Cookie::build(self.of(http), value.to_owned())
+        self.set_where(is_secure(http), value)
+    }
+
+    /// The same, for whoever knows how the site is reached.
+    pub fn set_where(self, is_secure: bool, value: &str) -> Cookie<'static> {
+        let name = if is_secure { self.secure } else { self.plain };
+        Cookie::build(name, value.to_owned())
             .path("/")
-            .secure(is_secure(http))
+            .secure(is_secure)
             .http_only(true)
             .same_site(SameSite::Lax)
             .finish()

@@ -3,12 +3,16 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use crate::auth::ntlm::{Demands, HalfOpen, LocalStore, Names, Spnego, Verifier, Winbind, certificate};
+use crate::auth::outgoing::entra::Registration;
+use crate::auth::outgoing::{Entra, Outgoing};
 use crate::auth::throttle::Limits;
 use crate::auth::vault::{Vault, VaultError};
 use crate::auth::windows::Domains;
+use crate::clock::Clock;
 use crate::config::{self, ChannelBinding, Config, ConfigError, Mode, Network};
 use crate::db::Db;
 use crate::http::tls::Tls;
@@ -136,6 +140,24 @@ pub fn vault(config: &Config) -> Result<Vault, ConfigError> {
     }
     let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
     of("auth.key_file", &text)
+}
+
+/// The credentials that this site shows elsewhere, and the way out.
+pub fn outgoing(config: &Config, db: &Db, clock: &Clock) -> Result<Outgoing, ConfigError> {
+    let knobs = &config.azure_devops;
+    let registration = Registration {
+        client_id: knobs.client_id.clone(),
+        client_secret: SecretString::from(knobs.client_secret.expose().to_owned()),
+        authority: knobs.authority.clone(),
+        public_url: config.server.public_url.clone(),
+    };
+    let entra = if knobs.client_id.is_empty() {
+        None
+    } else {
+        Some(Entra::new(&registration).map_err(|why| ConfigError::value("azure_devops.authority", why))?)
+    };
+    Outgoing::new(db.clone(), clock.clone(), vault(config)?, entra)
+        .map_err(|why| ConfigError::value("azure_devops.authority", why))
 }
 
 /// How many sign-ins may fail (AU-90).

@@ -6,6 +6,7 @@ mod approvals;
 pub mod audit;
 mod budgets;
 pub mod bulk;
+pub mod connections;
 pub mod credentials;
 mod exports;
 mod imports;
@@ -274,6 +275,63 @@ pub static ROUTES: &[Route] = &[
         .gives(&notices::SETTINGS),
     Route::v1(Verb::Post, "notices/read", notices::mark_all_read).about("All notices are read"),
     Route::v1(Verb::Post, "notices/{id}/read", notices::mark_read).about("A notice is read").gives(&notices::NOTICE),
+    Route::v1(Verb::Get, "connections", connections::list)
+        .about("Organizations and collections of Azure DevOps, with the state of their service accounts")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .gives_list_of(&connections::CONNECTION),
+    Route::v1(Verb::Post, "connections", connections::create)
+        .about("Make a connection")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .takes(&connections::CONNECTION_BODY)
+        .gives(&connections::CONNECTION),
+    Route::v1(Verb::Get, "connections/{id}", connections::one)
+        .about("A connection")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .gives(&connections::CONNECTION),
+    Route::v1(Verb::Patch, "connections/{id}", connections::change)
+        .about("Change a connection; its scheme, host and port stay as long as credentials are kept for it")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .takes(&connections::CONNECTION_BODY)
+        .gives(&connections::CONNECTION),
+    Route::v1(Verb::Delete, "connections/{id}", connections::delete)
+        .about("Delete a connection and every credential for it")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN),
+    Route::v1(Verb::Put, "connections/{id}/credential", connections::keep_service)
+        .about("Keep the service account's token or password")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .for_the_recent()
+        .takes(&connections::CREDENTIAL_BODY)
+        .gives(&connections::HELD),
+    Route::v1(Verb::Delete, "connections/{id}/credential", connections::drop_service)
+        .about("Forget the service account's credential")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN),
+    Route::v1(Verb::Put, "connections/{id}/my-credential", connections::keep_own)
+        .about("Keep the caller's own token or password")
+        .for_the_recent()
+        .takes(&connections::CREDENTIAL_BODY)
+        .gives(&connections::HELD),
+    Route::v1(Verb::Delete, "connections/{id}/my-credential", connections::drop_own)
+        .about("Forget the caller's own credential"),
+    Route::v1(Verb::Post, "connections/{id}/test", connections::test)
+        .about("Ask Azure DevOps whom it takes a credential for, a refused one too")
+        .takes(&connections::WHOSE)
+        .gives(&connections::TESTED),
+    Route::v1(Verb::Post, "connections/{id}/authorize", connections::authorize)
+        .about("Where this browser signs in at Entra ID; it comes back with a credential")
+        .for_the_recent()
+        .takes(&connections::AUTHORIZE)
+        .gives(&connections::DEPARTURE)
+        .gives_secret(),
+    Route::v1(Verb::Get, "my-credentials", connections::own)
+        .about("Every connection, with the state of the caller's own credential")
+        .gives_list_of(&connections::OWN),
     Route::v1(Verb::Get, "exports/times", exports::times)
         .about("Logs as a workbook, in the columns and groups of a layout")
         .options(&["columns", "groupBy", "filter", "search", "orderby"])

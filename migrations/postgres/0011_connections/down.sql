@@ -1,0 +1,3 @@
+DROP TABLE connect_states;
+DROP TABLE outgoing_credentials;
+DROP TABLE connections;

@@ -1,0 +1,193 @@
+//! A person's way to Entra ID and back, with a browser: `state`, PKCE, and a cookie of the same browser (AU-55, AU-63).
+//!
+//! In: a person, a connection, whose credential it will be; then what the browser brings back. Out: an address to go to, and a
+//! kept credential. A state is good once, for ten minutes, in the browser that began: else a link that somebody sends would
+//! bring the reader's credential to the sender.
+
+use diesel::prelude::*;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::connections::{self, Connection};
+use super::credentials::{self, Given, Secret};
+use super::entra::Trouble;
+use super::{Outgoing, OutgoingError, SECOND, Whose};
+use crate::auth::oidc::web::local_path;
+use crate::auth::sealed::VERIFIERS;
+use crate::auth::secret;
+use crate::db::tables::{connect_states, users};
+use crate::db::{DbError, Hold, Tx};
+use crate::on;
+use crate::policy::Role;
+use crate::sql::Instant;
+
+/// For how long a browser may be away.
+pub const AWAY_SECONDS: i64 = 600;
+/// What a person wants to bring back.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub user_id: i32,
+    pub connection_id: i32,
+    pub is_service: bool,
+    /// A path of this server; of anything else it becomes its root.
+    pub return_to: String,
+}
+
+/// A browser that may go.
+#[derive(Debug)]
+pub struct Begun {
+    pub url: String,
+    /// The browser keeps it until it is back.
+    pub cookie: SecretString,
+}
+
+/// Why nothing was brought back.
+#[derive(Debug, thiserror::Error)]
+pub enum Lost {
+    #[error("the state is unknown, was used, has expired, or is another browser's")]
+    State,
+    #[error("{0}")]
+    Refused(String),
+    #[error("whoever began has no right to it any more")]
+    Denied,
+    #[error(transparent)]
+    Outgoing(#[from] OutgoingError),
+}
+
+impl From<DbError> for Lost {
+    fn from(error: DbError) -> Lost {
+        Lost::Outgoing(error.into())
+    }
+}
+
+fn digest(secret: &str) -> Vec<u8> {
+    Sha256::digest(secret).to_vec()
+}
+
+#[derive(Queryable)]
+struct Row {
+    id: i32,
+    browser: Vec<u8>,
+    user_id: i32,
+    connection_id: i32,
+    is_service: bool,
+    verifier: Vec<u8>,
+    return_to: String,
+    expires_at: Instant,
+}
+
+/// Who is back, and what for.
+struct Back {
+    user_id: i32,
+    connection: Connection,
+    whose: Whose,
+    verifier: SecretString,
+    return_to: String,
+}
+
+impl Outgoing {
+    /// Lets a browser go. Whoever began the same thing before and is not back begins anew.
+    pub fn begin(&self, tx: &mut Tx<'_>, wish: &Wish, now: Instant) -> Result<Begun, OutgoingError> {
+        tx.must_hold(Hold::Shared)?;
+        let away = self.entra()?.depart().ok_or(OutgoingError::NotConfigured("server.public_url"))?;
+        let cookie = SecretString::from(secret::draw()?);
+        let mine = connect_states::table
+            .filter(connect_states::user_id.eq(wish.user_id))
+            .filter(connect_states::connection_id.eq(wish.connection_id))
+            .filter(connect_states::is_service.eq(wish.is_service));
+        on!(tx, c => diesel::delete(mine).execute(c))?;
+        on!(tx, c => diesel::delete(connect_states::table.filter(connect_states::expires_at.le(now))).execute(c))?;
+        let row = (
+            connect_states::digest.eq(digest(away.state.expose_secret())),
+            connect_states::browser.eq(digest(cookie.expose_secret())),
+            connect_states::user_id.eq(wish.user_id),
+            connect_states::connection_id.eq(wish.connection_id),
+            connect_states::is_service.eq(wish.is_service),
+            connect_states::verifier.eq(Vec::new()),
+            connect_states::return_to.eq(local_path(&wish.return_to)),
+            connect_states::expires_at.eq(Instant(now.0 + AWAY_SECONDS * SECOND)),
+        );
+        let insert = diesel::insert_into(connect_states::table).values(&row).returning(connect_states::id);
+        let id: i32 = on!(tx, c => insert.get_result(c))?;
+        let verifier = self.vault().seal(away.verifier.expose_secret().as_bytes(), VERIFIERS.place(id))?;
+        let row = connect_states::table.find(id);
+        on!(tx, c => diesel::update(row).set(connect_states::verifier.eq(&verifier)).execute(c))?;
+        Ok(Begun { url: away.url, cookie })
+    }
+
+    /// Takes a browser back, and keeps what it brings. Gives where it goes from here, and who was back.
+    pub async fn finish(
+        &self,
+        (state, cookie): (SecretString, SecretString),
+        code: Result<SecretString, String>,
+    ) -> Result<String, Lost> {
+        let now = self.now();
+        let outgoing = self.clone();
+        let back = self.0.db.write(move |tx| {
+            tx.hold(Hold::Shared)?;
+            // The state is used up, whatever comes of it.
+            outgoing.take(tx, &state, &cookie, now)
+        });
+        let back = back.await?.ok_or(Lost::State)?;
+        let code = code.map_err(Lost::Refused)?;
+        let pair = self.entra()?.arrive(&self.0.client, (&code, &back.verifier), now).await;
+        let pair = pair.map_err(|trouble| match trouble {
+            Trouble::Gone(why) | Trouble::Passing { why, .. } => Lost::Refused(why),
+        })?;
+        let given = Given { secret: Secret::OAuth(pair), account: None, expires_at: None };
+        let Back { user_id, connection, whose, return_to, .. } = back;
+        let outgoing = self.clone();
+        let kept = self.0.db.write(move |tx| {
+            tx.hold(Hold::Shared)?;
+            if !may_still(tx, user_id, whose)? {
+                return Ok(false);
+            }
+            let owner = (Some(user_id), &connection, whose);
+            credentials::keep(tx, outgoing.vault(), owner, &given, now).map(|()| true)
+        });
+        let kept: Result<bool, OutgoingError> = kept.await;
+        if kept? { Ok(return_to) } else { Err(Lost::Denied) }
+    }
+
+    fn take(
+        &self,
+        tx: &mut Tx<'_>,
+        state: &SecretString,
+        cookie: &SecretString,
+        now: Instant,
+    ) -> Result<Option<Back>, OutgoingError> {
+        let columns = (
+            connect_states::id,
+            connect_states::browser,
+            connect_states::user_id,
+            connect_states::connection_id,
+            connect_states::is_service,
+            connect_states::verifier,
+            connect_states::return_to,
+            connect_states::expires_at,
+        );
+        let found = connect_states::table.filter(connect_states::digest.eq(digest(state.expose_secret())));
+        let found: Option<Row> = on!(tx, c => found.select(columns).first(c).optional())?;
+        let Some(row) = found else { return Ok(None) };
+        let taken = on!(tx, c => diesel::delete(connect_states::table.find(row.id)).execute(c))?;
+        let is_same = bool::from(row.browser.ct_eq(&digest(cookie.expose_secret())));
+        if taken == 0 || !is_same || row.expires_at <= now {
+            return Ok(None);
+        }
+        let Some(connection) = connections::by_id(tx, row.connection_id)? else { return Ok(None) };
+        let verifier = self.vault().open(&row.verifier, VERIFIERS.place(row.id))?;
+        let verifier = String::from_utf8(verifier).map_err(|_| crate::auth::vault::VaultError::Forged)?;
+        let whose = if row.is_service { Whose::Service } else { Whose::Person(row.user_id) };
+        let verifier = SecretString::from(verifier);
+        Ok(Some(Back { user_id: row.user_id, connection, whose, verifier, return_to: row.return_to }))
+    }
+}
+
+/// Ten minutes are long: a person may be disabled, or no administrator any more.
+fn may_still(tx: &mut Tx<'_>, user_id: i32, whose: Whose) -> Result<bool, DbError> {
+    let person = users::table.find(user_id).filter(users::is_active.eq(true)).select(users::role);
+    let role: Option<i32> = on!(tx, c => person.first(c).optional())?;
+    let least = if whose == Whose::Service { Role::Administrator } else { Role::Team };
+    Ok(role.is_some_and(|role| Role::from_number(role) >= least))
+}

@@ -1,0 +1,67 @@
+//! `/connect/callback`: a browser comes back from Entra ID with a code for a connection (AU-55, AU-63).
+//!
+//! In: `code` and `state`, or an error of the provider's, and the cookie of the browser that began. Out: the page that it
+//! wanted to come back to, or a page that says no more than that it did not work; the reason is in the audit.
+
+use actix_web::cookie::Cookie;
+use actix_web::cookie::time::Duration;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{page, prefix};
+use crate::auth::outgoing::OutgoingError;
+use crate::auth::outgoing::consent::{AWAY_SECONDS, Lost};
+use crate::http::signin::record::{self, Failure};
+use crate::http::signin::session::CONNECT;
+use crate::http::{App, Problem};
+
+/// Letters of a code or a state.
+const LONGEST: usize = 8 * 1_024;
+
+/// What the browser is to keep until it is back.
+pub fn cookie(app: &App, value: &str) -> Cookie<'static> {
+    let mut cookie = CONNECT.set_where(app.config.server.public_url.starts_with("https:"), value);
+    cookie.set_max_age(Duration::seconds(AWAY_SECONDS));
+    cookie
+}
+
+#[derive(Deserialize)]
+pub struct Back {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    code: String,
+}
+
+pub async fn back(http: HttpRequest, app: Data<App>, sent: Query<Back>) -> Result<HttpResponse, Problem> {
+    let secret = |text: &str| SecretString::from(text.to_owned());
+    let is_code = (1..=LONGEST).contains(&sent.code.len());
+    let code = is_code.then(|| secret(&sent.code)).ok_or_else(|| "the provider gave no code".to_owned());
+    let outcome = match CONNECT.read(&http) {
+        Some(browser) if sent.state.len() <= LONGEST => {
+            app.outgoing.finish((secret(&sent.state), secret(&browser)), code).await
+        }
+        _ => Err(Lost::State),
+    };
+    let mut response = match outcome {
+        Ok(to) => HttpResponse::SeeOther()
+            .insert_header((header::LOCATION, to))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .finish(),
+        Err(Lost::Outgoing(OutgoingError::Database(error))) => return Err(error.into()),
+        Err(lost) => {
+            let failure = Failure { reason: lost.to_string(), ..Failure::default() };
+            record::refused_in_browser(&app, &http, "connect", failure).await;
+            let content = "<p>The connection was not authorised. Go back in this browser and begin again: a sign-in is good for \
+                           ten minutes, once. If it fails again, ask your administrator; the audit has the reason.</p>";
+            page(StatusCode::BAD_REQUEST, &prefix(&http), "Not connected", content, &[])
+        }
+    };
+    if let Err(error) = response.add_cookie(&CONNECT.gone(&http)) {
+        tracing::warn!(cause = %error, "a cookie could not be taken back");
+    }
+    Ok(response)
+}
