@@ -20,6 +20,7 @@ mod notices;
 mod odata;
 mod odata_grammar;
 mod oracle;
+mod outgoing;
 mod policy;
 mod queries;
 mod rest;

@@ -448,21 +448,21 @@ pub fn is_news(seen: &Credential, now: Instant) -> bool {
     is_old || seen.is_refused() || seen.failures > 0 || seen.reason.is_some()
 }
 
-/// It works.
+/// It works. What was told of the provider stays, as long as that is left alone.
 pub fn worked(tx: &mut Tx<'_>, seen: &Credential, now: Instant) -> Result<(), DbError> {
     tx.must_hold(Hold::Shared)?;
     let row = rows::table.filter(rows::id.eq(seen.id)).filter(rows::version.eq(seen.version));
+    let worked = (rows::worked_at.eq(now), rows::send_after.eq(None::<Instant>));
+    if on!(tx, c => diesel::update(row).set(worked).execute(c))? == 0 {
+        return Ok(());
+    }
     let good = (
         rows::state.eq(OK),
         rows::reason.eq(None::<String>),
         rows::failed_at.eq(None::<Instant>),
         rows::failures.eq(0),
-        rows::send_after.eq(None::<Instant>),
-        rows::worked_at.eq(now),
     );
-    let changed = on!(tx, c => diesel::update(row).set(good).execute(c))?;
-    if changed > 0 && seen.is_refused() {
-        told::over(tx, seen)?;
-    }
-    Ok(())
+    let row = row.filter(rows::refresh_after.is_null().or(rows::refresh_after.le(now)));
+    on!(tx, c => diesel::update(row).set(good).execute(c))?;
+    if seen.is_refused() { told::over(tx, seen) } else { Ok(()) }
 }
