@@ -18,14 +18,8 @@ const PREFIX: &str = "TIMELEDGER_";
 /// Where the file lies when neither `--config` nor `TIMELEDGER_CONFIG` says so.
 const DEFAULT_FILE: &str = "timeledger.toml";
 /// Settings that are masked and that a `…_FILE` variable may name a file for.
-const SECRETS: [&str; 6] = [
-    "database.url",
-    "metrics.token",
-    "auth.key",
-    "auth.proxy_secret",
-    "mail.password",
-    "azure_devops.client_secret",
-];
+const SECRETS: [&str; 6] =
+    ["database.url", "metrics.token", "auth.key", "auth.proxy_secret", "mail.password", "azure_devops.client_secret"];
 /// Variables whose names are fixed elsewhere, and the keys that they set.
 const ALIASES: [(&str, &str); 2] = [("KEY", "auth.key"), ("KEY_FILE", "auth.key_file")];
 

@@ -19,15 +19,15 @@ fn a_connection_is_made_tested_and_listed_on_the_machine() {
             let output = command(&[("TIMELEDGER_KEY", KEY)], &all, input);
             let said = program::both(&output);
             assert!(!said.contains(MARK), "{said}");
-            (output.status.code(), said)
+            (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), said)
         };
         let done = |arguments: &[&str], input: &str| {
-            let (code, said) = run(arguments, input);
+            let (code, told, said) = run(arguments, input);
             assert_eq!(code, Some(0), "{backend:?} {arguments:?}: {said}");
-            said
+            told
         };
         let refused = |arguments: &[&str], input: &str, why: &str| {
-            let (code, said) = run(arguments, input);
+            let (code, _, said) = run(arguments, input);
             assert!(code != Some(0) && said.contains(why), "{backend:?} {arguments:?}: {said}");
         };
         refused(&["add", "Main", &devops.url()], "", "set allowHttp");

@@ -17,7 +17,7 @@ fn au_55_a_state_is_good_once_in_its_browser_for_ten_minutes() {
             let back = world.come_back(target, cookie);
             assert_eq!(back.status, 400, "{why}");
             let page = back.text();
-            assert!(page.contains("This did not work") && !page.contains("state") && back.header("Location").is_none());
+            assert!(page.contains("Not connected") && !page.contains("state") && back.header("Location").is_none());
             let own = world.site.client(TIM).send(crate::rest::request("GET", "/api/v1/my-credentials", &Value::Null));
             assert_eq!(own.json()["items"][0]["credential"], Value::Null, "{why}");
         };
@@ -70,7 +70,8 @@ fn au_55_where_a_browser_comes_back_to_and_with_what() {
             let reply = world.ask(TIM, "POST", "/authorize", &body);
             let cookie = reply.header("Set-Cookie").expect("a cookie");
             assert!(
-                cookie.starts_with("tl_connect=") && cookie.contains("HttpOnly; SameSite=Lax; Max-Age=600"),
+                cookie.starts_with("tl_connect=")
+                    && ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=600"].iter().all(|part| cookie.contains(part)),
                 "{cookie}"
             );
             let cookie = cookie.split(';').next().expect("a pair");

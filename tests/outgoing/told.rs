@@ -11,13 +11,12 @@ use crate::backend::for_each_backend;
 use crate::support::http::Request as HttpRequest;
 use crate::tracking::{ADA, TESS, TIM};
 
-/// Kinds and days of a person's notices, the newest first.
-fn told(world: &World, user: i32) -> Vec<(Kind, Option<i64>)> {
+/// Kinds of a person's notices, the newest first.
+fn told(world: &World, user: i32) -> Vec<Kind> {
     let notices = read::list(&mut world.site.database.connect(Role::Reader), user, 0, 50).expect("notices");
-    let mut notices: Vec<_> =
-        notices.into_iter().map(|notice| (notice.at, notice.kind, notice.facts.get("days").and_then(Value::as_i64))).collect();
-    notices.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
-    notices.into_iter().map(|(_, kind, days)| (kind, days)).collect()
+    let mut notices: Vec<_> = notices.into_iter().map(|notice| (notice.at, notice.kind)).collect();
+    notices.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    notices.into_iter().map(|(_, kind)| kind).collect()
 }
 
 fn own(world: &World, user: &str) -> Value {
@@ -42,17 +41,17 @@ fn au_63_an_end_is_told_at_14_3_and_0_days_and_then_it_is_red() {
         assert_eq!(own(&world, TIM)["expiresAt"], "2024-05-22T09:00:00Z");
         let outgoing = world.outgoing(KEY);
         let look = || (0..3).for_each(|_| block_on(outgoing.tell_of_ends()).expect("a look"));
-        let expires = |days| (Kind::CredentialExpires, Some(days));
+        let (expires, failed) = (Kind::CredentialExpires, Kind::CredentialFailed);
         // Days to pass, state, what the person has been told by then.
         let steps = [
             (0, "ok", vec![]),
             (5, "ok", vec![]),
-            (1, "yellow", vec![expires(14)]),
-            (10, "yellow", vec![expires(14)]),
-            (1, "yellow", vec![expires(3), expires(14)]),
-            (2, "yellow", vec![expires(1), expires(3), expires(14)]),
-            (1, "red", vec![(Kind::CredentialFailed, None), expires(1), expires(3), expires(14)]),
-            (5, "red", vec![(Kind::CredentialFailed, None), expires(1), expires(3), expires(14)]),
+            (1, "yellow", vec![expires]),
+            (10, "yellow", vec![expires]),
+            (1, "yellow", vec![expires; 2]),
+            (2, "yellow", vec![expires; 3]),
+            (1, "red", vec![failed, expires, expires, expires]),
+            (5, "red", vec![failed, expires, expires, expires]),
         ];
         for (days, state, expected) in steps {
             world.site.pass(days * DAY);
@@ -90,7 +89,7 @@ fn au_63_red_is_told_once_and_shown_everywhere() {
             assert_eq!(world.test(TIM)["state"], "red");
             assert_eq!(world.test_service()["state"], "red");
         }
-        let failed = vec![(Kind::CredentialFailed, None)];
+        let failed = vec![Kind::CredentialFailed];
         assert_eq!((told(&world, TIM_ID), told(&world, ADA_ID), told(&world, 5)), (failed.clone(), failed, vec![]));
         let figures = HttpRequest::get("/metrics").send(world.site.address(0));
         for (state, count) in [("ok", 1), ("yellow", 0), ("red", 2)] {

@@ -5,7 +5,10 @@
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
+use timeledger::auth::outgoing::connections::{Product, Wanted};
+use timeledger::auth::outgoing::{Given, OutgoingError, Whose, connections, credentials};
 use timeledger::auth::sessions::{self, NewSession};
+use timeledger::auth::vault::Vault;
 use timeledger::auth::{self, NewToken, Scopes, TokenError};
 use timeledger::db::{Conn, Role as ConnRole, tables};
 use timeledger::domain::calendar::day_of;
@@ -16,7 +19,8 @@ use timeledger::policy::Role;
 use timeledger::sql::{Day, Guid, Instant};
 
 use super::{ADA, BO, NORA, PETRA, TIM, ask, enter, error_code, server};
-use crate::backend::{Database, for_each_backend};
+use crate::backend::{Database, Fixture, for_each_backend};
+use crate::outgoing::KEY;
 use crate::support::server::Server;
 
 pub const PEOPLE: [(&str, i32, Role); 5] = [
@@ -274,6 +278,36 @@ fn example(server: &Server, route: &Route, week: Week, log: &str, (n, user, role
             let example = Example::new("v1/notices/settings".into(), body, Some(200));
             Example { may_change_nothing: true, ..example }
         }
+        (Verb::Post, "connections") => {
+            let body = json!({"name": name, "baseUrl": "https://dev.azure.com/example"});
+            Example { may_change_nothing: true, ..Example::new("v1/connections".into(), body, Some(201)) }
+        }
+        (Verb::Patch | Verb::Delete, "connections/{id}") => {
+            let target = format!("v1/connections/{}", connection_of(server, user));
+            let (body, status) = match route.verb {
+                Verb::Patch => (json!({"name": name}), 200),
+                _ => (Value::Null, 204),
+            };
+            Example { may_change_nothing: true, ..Example::new(target, body, Some(status)) }
+        }
+        (Verb::Put | Verb::Delete, "connections/{id}/credential" | "connections/{id}/my-credential") => {
+            let path = route.path.trim_start_matches("connections/{id}/");
+            let target = format!("v1/connections/{}/{path}", connection_of(server, user));
+            let (body, status) = match route.verb {
+                Verb::Put => (json!({"kind": "pat", "secret": "token"}), 200),
+                _ => (Value::Null, 204),
+            };
+            Example { may_change_nothing: true, ..Example::new(target, body, Some(status)) }
+        }
+        // Nobody is there; that is an answer, too.
+        (Verb::Post, "connections/{id}/test") => {
+            let target = format!("v1/connections/{}/test", connection_of(server, user));
+            Example { may_change_nothing: true, ..Example::new(target, json!({}), Some(200)) }
+        }
+        (Verb::Post, "connections/{id}/authorize") => {
+            let target = format!("v1/connections/{}/authorize", connection_of(server, user));
+            Example { may_change_nothing: true, ..Example::new(target, json!({"returnTo": "/"}), Some(200)) }
+        }
         (Verb::Put, "import-profiles/{name}") => {
             let example = Example::new("v1/import-profiles/mine".into(), json!({"decimalMark": ","}), Some(200));
             Example { may_change_nothing: true, ..example }
@@ -300,6 +334,25 @@ fn token_of(database: &Database, user: i32) -> Guid {
         auth::make(tx, new, now)
     };
     database.connect(ConnRole::Writer).write::<_, TokenError>(make).expect("a token").1
+}
+
+/// A connection with a credential of the service account's and one of the person's, at an address where nobody is.
+fn connection_of(server: &Server, user: i32) -> Guid {
+    let now = Instant(jiff::Timestamp::now().as_microsecond());
+    let vault = Vault::new(KEY).expect("a key");
+    let name = uuid::Uuid::now_v7().to_string();
+    let wanted =
+        Wanted { name, base_url: "http://127.0.0.1:1/org".into(), product: Product::Services, allow_http: true };
+    let given = Given::of(("pat", "token", None), None, now).expect("a token");
+    let make = |tx: &mut timeledger::db::Tx<'_>| {
+        tx.hold(timeledger::db::Hold::Exclusive)?;
+        let made = connections::create(tx, None, &wanted, now).expect("a connection");
+        for whose in [Whose::Service, Whose::Person(user)] {
+            credentials::keep(tx, &vault, (None, &made, whose), &given, now)?;
+        }
+        Ok::<_, OutgoingError>(made.guid)
+    };
+    server.database.connect(ConnRole::Writer).write(make).expect("a connection")
 }
 
 /// A client that the person paired.
@@ -414,7 +467,12 @@ fn check(server: &Server, conn: &mut Conn, route: &Route, example: &Example, (we
 #[test]
 fn every_writing_route_in_every_week_for_every_role() {
     for_each_backend(|backend| {
-        let server = server(backend);
+        let settings = [
+            ("TIMELEDGER_KEY", KEY),
+            ("TIMELEDGER_SERVER__PUBLIC_URL", "http://timeledger.test"),
+            ("TIMELEDGER_AZURE_DEVOPS__CLIENT_ID", "matrix"),
+        ];
+        let server = Server::start_with(Database::loaded(backend, Fixture::SMALL), &settings);
         // The timer writes today: tests/tracking/matrix.rs has a clock for it.
         let is_timer = |route: &Route| route.pattern().starts_with("/api/tracking/");
         let writing: Vec<&Route> = routes().filter(|route| route.verb != Verb::Get && !is_timer(route)).collect();
