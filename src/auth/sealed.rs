@@ -13,6 +13,8 @@ use crate::db::{AsConn, Conn, DbError, Tx};
 use crate::on;
 
 type Rows = Vec<(i32, Vec<u8>)>;
+type Page = fn(&mut Conn, i32, i64) -> Result<Rows, DbError>;
+type Replace = fn(&mut Conn, i32, &[u8], &[u8]) -> Result<usize, DbError>;
 
 /// A column of sealed blobs.
 pub struct Column {
@@ -21,9 +23,9 @@ pub struct Column {
     /// What is in it, for people.
     pub holds: &'static str,
     /// Rows behind that of this key, by their keys.
-    page: fn(&mut Conn, i32, i64) -> Result<Rows, DbError>,
+    page: Page,
     /// Puts a blob in the place of another; none where somebody else did meanwhile.
-    replace: fn(&mut Conn, i32, &[u8], &[u8]) -> Result<usize, DbError>,
+    replace: Replace,
 }
 
 impl std::fmt::Debug for Column {

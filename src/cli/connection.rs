@@ -31,8 +31,8 @@ use crate::sql::Instant;
   timeledger connection test Main
   timeledger connection list
 
-CONNECTION is a name, in any letter case, or an id. Without --of a credential is the service account's. Entra ID is asked
-with a browser: POST /api/v1/connections/{id}/authorize.")]
+Without --of a credential is the service account's. At Entra ID people sign in with a browser:
+POST /api/v1/connections/{id}/authorize.")]
 pub struct ConnectionCommand {
     #[command(subcommand)]
     action: Action,
@@ -42,9 +42,11 @@ pub struct ConnectionCommand {
 enum Action {
     /// Add an organization or a collection
     Add {
+        /// What to call it
         name: String,
         /// https://dev.azure.com/ORGANIZATION, or https://HOST/PATH/COLLECTION of a server
         url: String,
+        /// The product at that address
         #[arg(long, default_value = "services", value_parser = ["services", "server"])]
         kind: String,
         /// Let secrets go there by plain http; the audit tells of it
@@ -63,7 +65,9 @@ enum Action {
     },
     /// Keep a token or password, from standard input
     Credential {
+        /// Its name, in any letter case, or id
         connection: String,
+        /// A personal access token, or the password of a Windows account
         #[arg(long, value_parser = ["pat", "ntlm"], required_unless_present = "remove")]
         kind: Option<String>,
         /// Of ntlm: DOMAIN\user
@@ -83,6 +87,7 @@ enum Action {
     },
     /// Ask Azure DevOps whom it takes a credential for
     Test {
+        /// Its name, in any letter case, or id
         connection: String,
         /// Whose own credential: a unique name or id
         #[arg(long, value_name = "PERSON")]
