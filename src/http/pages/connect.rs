@@ -54,7 +54,7 @@ pub async fn back(http: HttpRequest, app: Data<App>, sent: Query<Back>) -> Resul
         Err(Lost::Outgoing(OutgoingError::Database(error))) => return Err(error.into()),
         Err(lost) => {
             let failure = Failure { reason: lost.to_string(), ..Failure::default() };
-            record::refused_in_browser(&app, &http, "connect", failure).await;
+            record::refused(&app, &http, "connect", failure).await;
             let content = "<p>The connection was not authorised. Go back in this browser and begin again: a sign-in is good for \
                            ten minutes, once. If it fails again, ask your administrator; the audit has the reason.</p>";
             page(StatusCode::BAD_REQUEST, &prefix(&http), "Not connected", content, &[])
