@@ -123,6 +123,14 @@ impl Outgoing {
         code: Result<SecretString, String>,
     ) -> Result<String, Lost> {
         let now = self.now();
+        let asked = digest(state.expose_secret());
+        let known = connect_states::table.filter(connect_states::digest.eq(asked)).count();
+        // Whoever makes one up takes no writer's turn.
+        let known: i64 =
+            self.0.db.read(move |conn| on!(conn, c => known.clone().get_result(c)).map_err(DbError::from)).await?;
+        if known == 0 {
+            return Err(Lost::State);
+        }
         let outgoing = self.clone();
         let back = self.0.db.write(move |tx| {
             tx.hold(Hold::Shared)?;
