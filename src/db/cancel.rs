@@ -43,6 +43,11 @@ impl Cancel {
         }
     }
 
+    /// Since it was asked for; until it starts, its time in the queue.
+    pub(super) fn waited(&self) -> Duration {
+        self.born.elapsed()
+    }
+
     /// The job is to end soon.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);

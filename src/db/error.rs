@@ -23,7 +23,7 @@ pub enum DbError {
     Check(String),
     #[error("no such row")]
     NotFound,
-    /// The queue of the lane is full.
+    /// The queue of the lane is full, or the job has stood in it for too long.
     #[error("too many requests wait for the database")]
     Busy,
     /// Another process holds the write lock.

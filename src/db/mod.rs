@@ -28,7 +28,7 @@ pub use conn::{AsConn, Conn, Fields, Hold, PostgresDiesel, Readable, SqliteDiese
 pub use error::{DbError, Failure};
 use stream::Relay;
 pub use stream::{CHUNK, First, Out, Rest, Sink, SinkWriter, write_to};
-use threads::{Attempt, Crew, Worker};
+use threads::{Attempt, Crew, Queue, Worker};
 pub use url::{DatabaseUrl, UrlError};
 
 /// What a connection is for.
@@ -57,8 +57,12 @@ pub struct Options {
     pub interactive: usize,
     pub bulk: usize,
     pub writers: usize,
-    /// Jobs that may wait in each lane.
+    /// Short jobs that may wait, interactive or writing.
     pub queue: usize,
+    /// Whole sets and exports that may wait.
+    pub bulk_queue: usize,
+    /// How long a short job may wait before it is given up.
+    pub patience: Duration,
     /// Time-out of an interactive or writing job, without its time in the queue.
     pub statement_timeout: Option<Duration>,
     /// Time-out of a bulk job, without the time that it waited for its reader.
@@ -77,7 +81,10 @@ impl Options {
             interactive: 4,
             bulk: 2,
             writers,
-            queue: 64,
+            // A thousand point reads are done within a second, and hold little memory while they wait.
+            queue: 1024,
+            bulk_queue: 64,
+            patience: Duration::from_secs(30),
             statement_timeout: Some(Duration::from_secs(60)),
             bulk_timeout: Some(Duration::from_secs(1800)),
         }
@@ -120,13 +127,17 @@ impl Drop for Crews {
 impl Db {
     /// Connects to nothing yet.
     pub fn open(options: Options) -> Db {
-        let Options { url, interactive, bulk, writers, queue, statement_timeout, bulk_timeout } = options;
-        let crew = |name, role, limit| Crew::new(name, role, limit, queue, url.clone());
+        let Options { url, interactive, bulk, writers, .. } = options;
+        let Options { queue, bulk_queue, patience, statement_timeout, bulk_timeout, .. } = options;
+        let crew = |name, role, limit, queue| Crew::new(name, role, limit, queue, url.clone());
+        let short = Queue { longest: queue, patience: Some(patience) };
+        // An export may wait for others as long as its client does.
+        let long = Queue { longest: bulk_queue, patience: None };
         Db {
             crews: Arc::new(Crews {
-                interactive: crew("interactive", Role::Reader, interactive),
-                bulk: crew("bulk", Role::Reader, bulk),
-                writer: crew("writer", Role::Writer, writers),
+                interactive: crew("interactive", Role::Reader, interactive, short),
+                bulk: crew("bulk", Role::Reader, bulk, long),
+                writer: crew("writer", Role::Writer, writers, short),
                 url,
                 statement_timeout,
                 bulk_timeout,

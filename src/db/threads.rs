@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use super::cancel::Cancel;
 use super::conn::Conn;
@@ -19,12 +20,19 @@ const STACK: usize = 4 << 20;
 
 pub(super) type Task = Box<dyn FnOnce(&mut Worker) + Send>;
 
+/// How many tasks may wait, and how long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Queue {
+    pub(super) longest: usize,
+    pub(super) patience: Option<Duration>,
+}
+
 /// Some threads with a common queue.
 pub(super) struct Crew {
     name: &'static str,
     role: Role,
     limit: usize,
-    queue: usize,
+    queue: Queue,
     url: DatabaseUrl,
     state: Mutex<State>,
     work: Condvar,
@@ -41,14 +49,14 @@ struct State {
 }
 
 impl Crew {
-    pub(super) fn new(name: &'static str, role: Role, limit: usize, queue: usize, url: DatabaseUrl) -> Arc<Crew> {
+    pub(super) fn new(name: &'static str, role: Role, limit: usize, queue: Queue, url: DatabaseUrl) -> Arc<Crew> {
         Arc::new(Crew { name, role, limit, queue, url, state: Mutex::default(), work: Condvar::new() })
     }
 
     /// Queues a task, or says that there are too many.
     pub(super) fn submit(self: &Arc<Crew>, task: Task) -> Result<(), DbError> {
         let mut state = self.lock();
-        if state.closed || state.tasks.len() >= self.queue {
+        if state.closed || state.tasks.len() >= self.queue.longest {
             return Err(DbError::Busy);
         }
         state.tasks.push_back(task);
@@ -148,6 +156,9 @@ impl Worker {
         mut attempt: impl FnMut(&mut Conn) -> Attempt<T, E>,
     ) -> Result<T, E> {
         cancel.check()?;
+        if self.crew.queue.patience.is_some_and(|patience| cancel.waited() > patience) {
+            return Err(DbError::Busy.into());
+        }
         let _running = Running::new(Arc::clone(&self.crew), Arc::clone(cancel));
         cancel.start();
         let mut again = true;

@@ -176,7 +176,7 @@ fn the_time_out_is_told_from_a_client_that_left() {
 fn a_full_queue_says_so() {
     let database = Database::migrated(Backend::Sqlite);
     on_runtime(async || {
-        let db = Db::open(Options { bulk: 1, queue: 1, ..options(&database) });
+        let db = Db::open(Options { bulk: 1, bulk_queue: 1, ..options(&database) });
         let slow = begun(&db, Lane::Bulk, 1_000_000_000).await;
         let waits = db.stream(Lane::Bulk, lines(1));
         let mut waits = std::pin::pin!(waits);
@@ -187,6 +187,23 @@ fn a_full_queue_says_so() {
         assert!(db.stream(Lane::Interactive, lines(1)).await.is_ok());
         drop(slow);
         assert!(waits.await.is_ok());
+    });
+}
+
+#[test]
+fn a_short_job_waits_for_so_long_and_an_export_for_as_long_as_it_takes() {
+    let database = Database::migrated(Backend::Sqlite);
+    on_runtime(async || {
+        let patience = Duration::from_millis(100);
+        let db = Db::open(Options { bulk: 1, interactive: 1, patience, ..options(&database) });
+        for (lane, is_given_up) in [(Lane::Interactive, true), (Lane::Bulk, false)] {
+            let slow = begun(&db, lane, 1_000_000_000).await;
+            let waits = db.stream(lane, lines(1));
+            let mut waits = std::pin::pin!(waits);
+            assert!(tokio::time::timeout(2 * patience, &mut waits).await.is_err());
+            drop(slow);
+            assert_eq!(matches!(waits.await, Err(DbError::Busy)), is_given_up, "{lane:?}");
+        }
     });
 }
 
