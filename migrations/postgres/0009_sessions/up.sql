@@ -8,7 +8,7 @@ CREATE TABLE sessions (
     former bytea UNIQUE, -- that of the cookie before it
     former_until timestamptz, -- as long as requests are under way with it
     user_id integer NOT NULL REFERENCES users ON DELETE CASCADE,
-    kind text COLLATE "C" NOT NULL, -- how: local, oidc, ntlm, proxy
+    kind text COLLATE "C" NOT NULL, -- how: local, link, oidc, windows
     provider_session text COLLATE "C", -- its name at the OpenID provider
     auth_version integer NOT NULL, -- the person's when the cookie was given
     signed_in_at timestamptz NOT NULL, -- when the person last proved who they are

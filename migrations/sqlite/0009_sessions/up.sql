@@ -8,7 +8,7 @@ CREATE TABLE sessions (
     former BLOB UNIQUE, -- that of the cookie before it
     former_until INTEGER, -- as long as requests are under way with it
     user_id INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
-    kind TEXT NOT NULL, -- how: local, oidc, ntlm, proxy
+    kind TEXT NOT NULL, -- how: local, link, oidc, windows
     provider_session TEXT, -- its name at the OpenID provider
     auth_version INTEGER NOT NULL, -- the person's when the cookie was given
     signed_in_at INTEGER NOT NULL, -- when the person last proved who they are

@@ -147,7 +147,7 @@ pub async fn windows(http: HttpRequest, app: Data<App>) -> Result<HttpResponse, 
     let admitted = app.db.read(move |conn| auth::lookup(conn, credential, now)).await?.ok_or(Refusal::Unknown)?;
     let proven = Proven {
         user_id: admitted.caller.user_id,
-        kind: "ntlm",
+        kind: "windows",
         provider_session: None,
         signed_in_at: now,
         attempt: None,
