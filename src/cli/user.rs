@@ -1,6 +1,7 @@
 //! `timeledger user`: people, their roles, and the accounts that they sign in with.
 
 use std::io::Read;
+use std::net::SocketAddr;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -248,7 +249,11 @@ pub fn base(config: &Config) -> String {
         return configured.to_owned();
     }
     let scheme = if config.tls.certificate.is_empty() { "http" } else { "https" };
-    format!("{scheme}://{}", config.server.listen)
+    match config.server.listen.parse::<SocketAddr>() {
+        // No browser goes to "every address".
+        Ok(address) if address.ip().is_unspecified() => format!("{scheme}://localhost:{}", address.port()),
+        _ => format!("{scheme}://{}", config.server.listen),
+    }
 }
 
 fn keep_password(config: &Config, user: &str, account: &Account) -> Result {
