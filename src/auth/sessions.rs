@@ -52,6 +52,8 @@ pub(super) fn after(now: Instant, duration: Duration) -> Instant {
 pub struct Held {
     pub id: i32,
     pub guid: Guid,
+    /// How it began.
+    pub kind: String,
     pub signed_in_at: Instant,
     pub expires_at: Instant,
     /// The person's rights have changed since the cookie was given.
@@ -129,7 +131,7 @@ pub(super) fn find(
     digest: &Digest,
     now: Instant,
 ) -> Result<Option<(Caller, i32, Held)>, DbError> {
-    type Found = ((i32, Guid, Vec<u8>, i32, Instant, Instant), (i32, Guid, String, i32, i32, i32));
+    type Found = ((i32, Guid, String, Vec<u8>, i32, Instant, Instant), (i32, Guid, String, i32, i32, i32));
     let bytes = digest.as_bytes().as_slice();
     let by_former = sessions::former.eq(bytes).and(sessions::former_until.gt(now)).assume_not_null();
     // No LIMIT: see `lookup`.
@@ -143,6 +145,7 @@ pub(super) fn find(
             (
                 sessions::id,
                 sessions::guid,
+                sessions::kind,
                 sessions::digest,
                 sessions::auth_version,
                 sessions::signed_in_at,
@@ -153,12 +156,12 @@ pub(super) fn find(
         .get_result(c)
         .optional())?;
     let read = |(session, person): Found| {
-        let (id, guid, newest, given_under, signed_in_at, expires_at) = session;
+        let (id, guid, kind, newest, given_under, signed_in_at, expires_at) = session;
         let (user_id, user_guid, name, role, auth_version, duties) = person;
         let caller =
             Caller { user_id, user_guid, name, role: Role::from_number(role), duties: Duties::from_bits(duties) };
         let is_outdated = given_under != auth_version && digest.is(&newest);
-        (caller, auth_version, Held { id, guid, signed_in_at, expires_at, is_outdated })
+        (caller, auth_version, Held { id, guid, kind, signed_in_at, expires_at, is_outdated })
     };
     Ok(found.map(read))
 }
@@ -215,11 +218,6 @@ pub fn list(conn: &mut impl AsConn, user_id: i32, now: Instant) -> Result<Vec<Sh
             sessions::client,
         ))
         .load(c))?)
-}
-
-/// How a session began.
-pub fn kind(conn: &mut impl AsConn, id: i32) -> Result<Option<String>, DbError> {
-    Ok(on!(conn, c => sessions::table.find(id).select(sessions::kind).first(c).optional())?)
 }
 
 /// Ends a session of a person; whether there was one.

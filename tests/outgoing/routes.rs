@@ -40,6 +40,11 @@ fn connections_are_administrators_and_own_credentials_are_everybodys() {
         let own = client(TIM).send(HttpRequest::get("/api/v1/my-credentials")).json();
         check_members(&OWN, &own["items"][0], "own");
         assert_eq!(own["items"][0]["credential"]["kind"], "pat");
+        // A badge needs one question.
+        let me = |user| client(user).send(HttpRequest::get("/api/v1/me")).json();
+        assert_eq!((&me(TIM)["credentials"], me(TIM)["unreadNotices"].as_i64()), (&own["items"], Some(0)));
+        assert_eq!(me(BO)["credentials"], json!([]));
+        assert_eq!(me(NORA)["credentials"], json!([]));
         check_members(&TESTED, &world.test(TIM), "tested");
         let list = client(ADA).send(HttpRequest::get("/api/v1/connections")).json();
         check_members(&CONNECTION, &list["items"][0], "connection");

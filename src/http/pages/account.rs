@@ -65,15 +65,14 @@ pub async fn sign_out(http: HttpRequest, app: Data<App>) -> Result<HttpResponse,
     };
     let ended = app.db.write(move |tx| {
         tx.hold(Hold::Shared)?;
-        let kind = sessions::kind(tx, held.id)?;
         if sessions::end(tx, user_id, held.guid)? {
             audit::write(tx, &row, now)?;
         }
-        Ok::<_, DbError>(kind)
+        Ok::<_, DbError>(())
     });
-    let kind = ended.await?;
+    ended.await?;
     app.door.forget(admitted.credential);
-    let at_provider = if kind.as_deref() == Some("oidc") { provider::sign_out_address(&app).await } else { None };
+    let at_provider = if held.kind == "oidc" { provider::sign_out_address(&app).await } else { None };
     let location = at_provider.unwrap_or_else(|| format!("{}/signin", prefix(&http)));
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -15,7 +15,7 @@ use crate::auth::outgoing::consent::Wish;
 use crate::auth::outgoing::credentials;
 use crate::auth::outgoing::send::waits_until;
 use crate::auth::outgoing::{Connection, ConnectionError, Given, Held, OutgoingError, State, Unfit, Whose};
-use crate::db::AsConn;
+use crate::db::{AsConn, DbError};
 use crate::domain::refusal::{Kind, Refusal, Rule};
 use crate::http::api::call::etag;
 use crate::http::api::shape::Type::{Bool, Guid as GuidType, Instant as InstantType, Object, Text, Time};
@@ -169,7 +169,7 @@ impl ConnectionObject {
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct OwnObject {
+pub struct OwnObject {
     connection_id: String,
     connection_name: String,
     connection_kind: &'static str,
@@ -417,16 +417,22 @@ pub fn authorize(call: &Arc<Call>) -> Result<Job, Refusal> {
 }
 
 pub fn own(call: &Arc<Call>) -> Result<Job, Refusal> {
-    let (whose, now) = (Whose::Person(call.caller.user_id), call.now);
-    Job::read(move |conn| {
-        let states = credentials::states(conn, whose, now)?;
-        let object = |(connection, held): (Connection, Option<Held>)| OwnObject {
-            connection_kind: connection.product().name(),
-            connection_id: connection.guid.to_string(),
-            connection_name: connection.name,
-            base_url: connection.base_url,
-            credential: held.map(HeldObject::from),
-        };
-        Answer::items(states.into_iter().map(object))
-    })
+    let (user_id, now) = (call.caller.user_id, call.now);
+    Job::read(move |conn| Answer::items(own_of(conn, user_id, now)?))
+}
+
+fn own_of(conn: &mut impl AsConn, user_id: i32, now: Instant) -> Result<impl Iterator<Item = OwnObject>, DbError> {
+    let states = credentials::states(conn, Whose::Person(user_id), now)?;
+    Ok(states.into_iter().map(|(connection, held)| OwnObject {
+        connection_kind: connection.product().name(),
+        connection_id: connection.guid.to_string(),
+        connection_name: connection.name,
+        base_url: connection.base_url,
+        credential: held.map(HeldObject::from),
+    }))
+}
+
+/// What a person has given, without connections that have nothing of theirs.
+pub fn kept_of(conn: &mut impl AsConn, user_id: i32, now: Instant) -> Result<Vec<OwnObject>, DbError> {
+    Ok(own_of(conn, user_id, now)?.filter(|own| own.credential.is_some()).collect())
 }

@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::connections::{self, OWN, OwnObject};
 use super::credentials::person;
 use super::objects::utc;
 use crate::auth::audit;
 use crate::auth::sessions::{self, CSRF, Held, Shown};
 use crate::auth::{self, grants, local};
 use crate::db::{AsConn, DbError, Tx};
+use crate::domain::notices::read;
 use crate::domain::people;
 use crate::domain::refusal::Refusal;
-use crate::http::api::shape::Type::{Bool, Guid as GuidType, Instant, Int, Object, Text};
+use crate::http::api::shape::Type::{Bool, Guid as GuidType, Instant, Int, List, Object, Text};
 use crate::http::api::shape::{Shape, member};
 use crate::http::api::{Answer, Call, Job};
+use crate::policy::Role;
 use crate::sql::Guid;
 
 pub static ME: Shape = Shape {
@@ -28,6 +31,8 @@ pub static ME: Shape = Shape {
         member("hasPassword", Bool, "Whether the person has a password here."),
         member("localAccounts", Bool, "Whether this server keeps passwords."),
         member("session", Object(&CURRENT), "Of a browser; else null."),
+        member("unreadNotices", Int, ""),
+        member("credentials", List(&OWN), "What the person has given for Azure DevOps, with its state."),
     ],
 };
 
@@ -35,7 +40,7 @@ static CURRENT: Shape = Shape {
     name: "CurrentSession",
     members: &[
         member("id", GuidType, ""),
-        member("kind", Text, "How it began: local, link, oidc, ntlm."),
+        member("kind", Text, "How it began: local, link, oidc, windows."),
         member("signedInAt", Instant, "When the person last showed who they are."),
         member("expiresAt", Instant, "Its end at the latest."),
         member("isRecent", Bool, "Whether that is recent enough to make credentials: 15 minutes."),
@@ -47,7 +52,7 @@ pub static SESSION: Shape = Shape {
     name: "Session",
     members: &[
         member("id", GuidType, ""),
-        member("kind", Text, "How it began: local, link, oidc, ntlm."),
+        member("kind", Text, "How it began: local, link, oidc, windows."),
         member("createdAt", Instant, ""),
         member("seenAt", Instant, "When it was last used; written every few minutes."),
         member("expiresAt", Instant, "Its end at the latest."),
@@ -82,6 +87,8 @@ struct Me {
     has_password: bool,
     local_accounts: bool,
     session: Option<Current>,
+    unread_notices: i64,
+    credentials: Vec<OwnObject>,
 }
 
 #[derive(Serialize)]
@@ -133,6 +140,7 @@ pub fn me(call: &Arc<Call>) -> Result<Job, Refusal> {
             Some(held) => Some(current(conn, held, call.now)?),
             None => None,
         };
+        let may_track = call.caller.role > Role::None;
         Answer::bare(Me {
             id: person.guid.to_string(),
             name: person.name,
@@ -142,6 +150,8 @@ pub fn me(call: &Arc<Call>) -> Result<Job, Refusal> {
             has_password: local::of_person(conn, id)?.is_some(),
             local_accounts: call.app.config.auth.local_accounts,
             session,
+            unread_notices: read::unread(conn, id)?,
+            credentials: if may_track { connections::kept_of(conn, id, call.now)? } else { Vec::new() },
         })
     })
 }
@@ -150,7 +160,7 @@ fn current(conn: &mut impl AsConn, held: &Held, now: crate::sql::Instant) -> Res
     let key = auth::find_key(conn, CSRF)?.ok_or(DbError::NotFound)?;
     Ok(Current {
         id: held.guid.to_string(),
-        kind: sessions::kind(conn, held.id)?.unwrap_or_default(),
+        kind: held.kind.clone(),
         signed_in_at: utc(held.signed_in_at),
         expires_at: utc(held.expires_at),
         is_recent: held.is_recent(now),
