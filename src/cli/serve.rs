@@ -12,7 +12,7 @@ use crate::auth::links;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{DatabaseUrl, DbError, Hold, Role as ConnRole};
-use crate::domain::accounts;
+use crate::domain::people;
 use crate::http::{self, App};
 use crate::telemetry::Metrics;
 
@@ -50,7 +50,7 @@ impl Serve {
 /// Prints a link where nobody could let others in (AU-71). It goes to standard output and into no log of ours.
 fn invite(config: &Config, address: SocketAddr) -> Result {
     let mut conn = connect(config, ConnRole::Writer)?;
-    if !config.auth.local_accounts || !accounts::lacks_administrator(&mut conn)? {
+    if !config.auth.local_accounts || people::has_administrator(&mut conn)? {
         return Ok(());
     }
     let now = Clock::system().now();

@@ -16,16 +16,10 @@ pub fn names(conn: &mut impl AsConn, whom: For, asked: &str) -> Result<Vec<Strin
     Ok(person.map_or_else(Vec::new, |person| vec![person.unique_name, person.name]))
 }
 
-/// Whether the site has nobody who could let others in.
-pub fn lacks_administrator(conn: &mut impl AsConn) -> Result<bool, DbError> {
-    let administrators = people::page(conn, Role::Administrator, 0, 1_000)?;
-    Ok(!administrators.iter().any(|person| person.is_active))
-}
-
 /// The first administrator, by a link: a new person, or somebody of this name. Nothing where the site has one by now.
 pub fn first_administrator(tx: &mut Tx<'_>, name: &str, phc: &str, now: Instant) -> Result<Option<i32>, Refusal> {
     tx.must_hold(Hold::Exclusive)?;
-    if !lacks_administrator(tx)? {
+    if people::has_administrator(tx)? {
         return Ok(None);
     }
     let refused = |error: PeopleError| match error {

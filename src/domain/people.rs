@@ -400,14 +400,24 @@ fn keep_an_administrator(tx: &mut Tx<'_>, leaving: &Person) -> Result<(), People
     if leaving.role != Role::Administrator || !leaving.is_active {
         return Ok(());
     }
-    let others: i64 = on!(tx, c => users::table
+    if has_administrator_but(tx, leaving.id)? {
+        return Ok(());
+    }
+    Err(PeopleError::LastAdministrator(leaving.unique_name.clone()))
+}
+
+/// Whether anybody could let others in.
+pub fn has_administrator(conn: &mut impl AsConn) -> Result<bool, DbError> {
+    // Nobody has this id.
+    has_administrator_but(conn, 0)
+}
+
+fn has_administrator_but(conn: &mut impl AsConn, id: i32) -> Result<bool, DbError> {
+    let others: i64 = on!(conn, c => users::table
         .filter(users::role.eq(Role::Administrator.number()))
         .filter(users::is_active.eq(true))
-        .filter(users::id.ne(leaving.id))
+        .filter(users::id.ne(id))
         .count()
         .get_result(c))?;
-    if others == 0 {
-        return Err(PeopleError::LastAdministrator(leaving.unique_name.clone()));
-    }
-    Ok(())
+    Ok(others > 0)
 }

@@ -49,7 +49,7 @@ pub async fn read(http: &HttpRequest, payload: Payload) -> Result<HashMap<String
     let kind = http.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let bytes = bytes(payload, LARGEST).await.map_err(|unread| match unread {
-        Unread::TooLong => NoForm::TooLong,
+        Unread::TooLong(_) => NoForm::TooLong,
         Unread::Broken(problem) => NoForm::Broken(problem),
     })?;
     if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -67,8 +67,21 @@ pub async fn read(http: &HttpRequest, payload: Payload) -> Result<HashMap<String
 /// Why a body was not read.
 #[derive(Debug)]
 pub enum Unread {
-    TooLong,
+    /// Than so many bytes.
+    TooLong(usize),
     Broken(Problem),
+}
+
+impl From<Unread> for Problem {
+    fn from(unread: Unread) -> Problem {
+        match unread {
+            Unread::TooLong(most) => {
+                let message = format!("The body is longer than {most} bytes.");
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLarge", message)
+            }
+            Unread::Broken(problem) => problem,
+        }
+    }
 }
 
 /// The bytes of a short body, which must come at the pace that AU-94 asks of every body.
@@ -83,7 +96,7 @@ pub async fn bytes(mut payload: Payload, most: usize) -> Result<BytesMut, Unread
             Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
         }
         if bytes.len() > most {
-            return Err(Unread::TooLong);
+            return Err(Unread::TooLong(most));
         }
     }
 }

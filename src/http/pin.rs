@@ -4,14 +4,14 @@
 //! the contract. What follows upon a validated secret is `/token`.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{self, BytesMut, Data, Payload, ServiceConfig};
+use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
 use serde_json::{Value, json};
 
 use super::address::{Address, Api};
 use super::api::options::Options;
 use super::api::shape::{Body, Shape, Type, member};
-use super::form::{self, Unread};
+use super::form;
 use super::middleware::RoutePattern;
 use super::public::client_address;
 use super::reader::Need;
@@ -96,7 +96,7 @@ async fn create(http: &HttpRequest, app: &App) -> Result<Value, Problem> {
 }
 
 async fn status(payload: Payload, app: &App) -> Result<Value, Problem> {
-    let bytes = read(payload).await?;
+    let bytes = form::bytes(payload, LARGEST).await?;
     let secret = match serde_json::from_slice(&bytes) {
         Ok(Value::String(secret)) => secret,
         Ok(Value::Object(_) | Value::Array(_)) => {
@@ -135,7 +135,7 @@ async fn typed(http: &HttpRequest, payload: Payload, app: &App, step: Step) -> R
     if let Some(session) = reader.session() {
         session.must_be_recent(app.clock.now())?;
     }
-    let bytes = read(payload).await?;
+    let bytes = form::bytes(payload, LARGEST).await?;
     let malformed = |error: serde_json::Error| Refusal::new(Kind::Malformed, format!("The body is no JSON: {error}."));
     let sent: Value = serde_json::from_slice(&bytes).map_err(malformed)?;
     let missing = || Refusal::malformed("pin", "pin is missing: six digits.");
@@ -168,14 +168,4 @@ fn with_zeros(mut sent: Value) -> Value {
         }
     }
     sent
-}
-
-async fn read(payload: Payload) -> Result<BytesMut, Problem> {
-    form::bytes(payload, LARGEST).await.map_err(|unread| match unread {
-        Unread::TooLong => {
-            let message = format!("The body is longer than {LARGEST} bytes.");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLarge", message)
-        }
-        Unread::Broken(problem) => problem,
-    })
 }

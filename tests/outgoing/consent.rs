@@ -44,7 +44,7 @@ fn au_55_a_state_is_good_once_in_its_browser_for_ten_minutes() {
         refused(&first, &old, "begun anew since");
         let target = world.entra.consent(&url, "Tim");
         let back = world.come_back(&target, &cookie);
-        assert_eq!((back.status, back.header("Location")), (303, Some("/connections")));
+        assert_eq!((back.status, back.header("Location")), (303, Some("/tracking/connections")));
         assert!(back.header("Set-Cookie").is_some_and(|cookie| cookie.contains("Max-Age=0")));
         assert_eq!(world.test(TIM)["name"], "Tim");
         let again = world.come_back(&target, &cookie);
@@ -77,9 +77,13 @@ fn au_55_where_a_browser_comes_back_to_and_with_what() {
             let cookie = cookie.split(';').next().expect("a pair");
             let url = reply.json()["url"].as_str().expect("an address").to_owned();
             // From the configuration, whatever the request called its host.
-            assert!(url.contains("redirect_uri=http%3A%2F%2Ftimeledger.test%2Fconnect%2Fcallback"), "{url}");
+            assert!(url.contains("redirect_uri=http%3A%2F%2Ftimeledger.test%2Ftracking%2Fconnect%2Fcallback"), "{url}");
             let back = world.come_back(&world.entra.consent(&url, "Tim"), cookie);
-            assert_eq!((back.status, back.header("Location")), (303, Some(landed)), "{return_to}");
+            assert_eq!(
+                (back.status, back.header("Location")),
+                (303, Some(format!("/tracking{landed}").as_str())),
+                "{return_to}"
+            );
         }
     });
 }

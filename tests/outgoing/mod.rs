@@ -29,7 +29,8 @@ use fakes::{DevOps, Entra, MARK};
 
 pub const KEY: &str = "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 pub const OTHER_KEY: &str = "2:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
-const PUBLIC: &str = "http://timeledger.test";
+/// Behind a proxy that puts a path before all of this server.
+const PUBLIC: &str = "http://timeledger.test/tracking";
 pub const ADA_ID: i32 = 1;
 pub const TIM_ID: i32 = 4;
 
@@ -100,7 +101,7 @@ impl World {
     /// A person signs in at the fake of Entra ID, as a browser does it.
     pub fn authorize(&self, user: &str, service: bool) {
         let back = self.go_and_come_back(user, service, "Ann");
-        assert_eq!((back.status, back.header("Location")), (303, Some("/connections")), "{}", back.lossy());
+        assert_eq!((back.status, back.header("Location")), (303, Some("/tracking/connections")), "{}", back.lossy());
     }
 
     pub fn depart(&self, user: &str, service: bool) -> (String, String) {

@@ -6,14 +6,14 @@
 use actix_web::cookie::Cookie;
 use actix_web::cookie::time::Duration;
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use secrecy::SecretString;
-use serde::Deserialize;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{page, prefix};
 use crate::auth::outgoing::OutgoingError;
 use crate::auth::outgoing::consent::{AWAY_SECONDS, Lost};
+use crate::http::form;
 use crate::http::signin::record::{self, Failure};
 use crate::http::signin::session::CONNECT;
 use crate::http::{App, Problem};
@@ -28,32 +28,27 @@ pub fn cookie(app: &App, value: &str) -> Cookie<'static> {
     cookie
 }
 
-#[derive(Deserialize)]
-pub struct Back {
-    #[serde(default)]
-    state: String,
-    #[serde(default)]
-    code: String,
-}
-
-pub async fn back(http: HttpRequest, app: Data<App>, sent: Query<Back>) -> Result<HttpResponse, Problem> {
-    let secret = |text: &str| SecretString::from(text.to_owned());
-    let is_code = (1..=LONGEST).contains(&sent.code.len());
-    let code = is_code.then(|| secret(&sent.code)).ok_or_else(|| "the provider gave no code".to_owned());
+pub async fn back(http: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
+    record::may_try(&app, &http, "connect").await?;
+    let sent = |name: &str| SecretString::from(form::asked(&http, name));
+    let (state, code) = (sent("state"), sent("code"));
+    let is_code = (1..=LONGEST).contains(&code.expose_secret().len());
+    let code = if is_code { Ok(code) } else { Err("the provider gave no code".to_owned()) };
     let outcome = match CONNECT.read(&http) {
-        Some(browser) if sent.state.len() <= LONGEST => {
-            app.outgoing.finish((secret(&sent.state), secret(&browser)), code).await
+        Some(browser) if state.expose_secret().len() <= LONGEST => {
+            app.outgoing.finish((state, SecretString::from(browser)), code).await
         }
         _ => Err(Lost::State),
     };
     let mut response = match outcome {
         Ok(to) => HttpResponse::SeeOther()
-            .insert_header((header::LOCATION, to))
+            .insert_header((header::LOCATION, format!("{}{to}", prefix(&http))))
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .finish(),
         Err(Lost::Outgoing(OutgoingError::Database(error))) => return Err(error.into()),
         Err(lost) => {
-            let failure = Failure { reason: lost.to_string(), ..Failure::default() };
+            let attempt = Some(record::stranger(&http));
+            let failure = Failure { reason: lost.to_string(), attempt, named: None };
             record::refused(&app, &http, "connect", failure).await;
             let content = "<p>The connection was not authorised. Go back in this browser and begin again: a sign-in is good for \
                            ten minutes, once. If it fails again, ask your administrator; the audit has the reason.</p>";

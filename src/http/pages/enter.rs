@@ -4,7 +4,7 @@ use actix_web::cookie::Cookie;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{App, Problem, cookie, page, prefix};
+use super::{App, Problem, page, prefix};
 use crate::auth::audit::{self, Entry};
 use crate::auth::oidc::web::local_path;
 use crate::auth::sessions::{self, NewSession};
@@ -66,7 +66,7 @@ pub async fn opened(app: &App, http: &HttpRequest, proven: Proven) -> Result<Opt
         client: user_agent.map(|text| text.chars().filter(|c| !c.is_control()).take(LONGEST_CLIENT).collect()),
     };
     let row = Entry { credential: Some(proven.kind), ..entry(http, SIGN_IN, "ok", None) };
-    let (former, lifetime) = (cookie(http), app.session_lifetime);
+    let (former, lifetime) = (SESSION.read(http), app.session_lifetime);
     let opened = app.db.write(move |tx| {
         tx.hold(Hold::Shared)?;
         enter_in(tx, &new, &proven, (former.as_deref(), &row), lifetime, now)

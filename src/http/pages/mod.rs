@@ -16,9 +16,10 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, guard};
 
 use super::app::read_only;
-use super::signin::{record, session};
+use super::signin::record;
 use super::{App, Problem, public, signin};
 pub(super) use template::page;
+use template::script;
 
 /// Who may open a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +63,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(page_of("/account").route(reads().to(account::get)))
         .service(page_of("/account/password").route(web::post().to(account::password)))
         .service(page_of("/pair").route(reads().to(account::pair)))
-        .service(read_only("/assets/page.js", template::page_script))
-        .service(read_only("/assets/setup.js", template::setup_script))
-        .service(read_only("/assets/account.js", template::account_script))
-        .service(read_only("/assets/pair.js", template::pair_script));
+        .service(read_only("/assets/page.js", || async { script(include_str!("../assets/page.js")) }))
+        .service(read_only("/assets/setup.js", || async { script(include_str!("../assets/setup.js")) }))
+        .service(read_only("/assets/account.js", || async { script(include_str!("../assets/account.js")) }))
+        .service(read_only("/assets/pair.js", || async { script(include_str!("../assets/pair.js")) }));
 }
 
 /// GET and HEAD.
@@ -91,11 +92,6 @@ async fn own_form(app: &App, http: &HttpRequest) -> Result<(), Problem> {
         return Ok(());
     }
     Err(record::forged(app, http, "form", 0, "sent from another site's page").await)
-}
-
-/// Whose cookie this is, for what a sign-in replaces.
-fn cookie(http: &HttpRequest) -> Option<String> {
-    session::SESSION.read(http)
 }
 
 #[cfg(test)]

@@ -8,14 +8,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::enter::{self, Proven, enter};
 use super::{App, Problem, page, prefix};
 use crate::auth::audit::{self, Entry};
-use crate::auth::ntlm::half_open;
 use crate::auth::oidc::web::{self, local_path};
 use crate::auth::oidc::{IdClaims, Rejected};
-use crate::auth::throttle::{self, Attempt, Gate};
 use crate::auth::{self, Credential, identities, secret, sessions};
 use crate::db::{DbError, Hold};
 use crate::http::form;
-use crate::http::public::client_address;
 use crate::http::signin::oidc::{Admission, Browsers, Oidc, admitted};
 use crate::http::signin::record::{self, Failure, entry};
 use crate::http::signin::session::LOGIN;
@@ -66,7 +63,7 @@ pub async fn leave(http: HttpRequest, app: Data<App>) -> Result<HttpResponse, Pr
 pub async fn back(http: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let (oidc, browsers) = set_up(&app)?;
     let now = app.clock.now();
-    may_try(&app, &http).await?;
+    record::may_try(&app, &http, "oidc").await?;
     let sent = |name: &str| form::asked(&http, name);
     let (state, code, issuer) = (sent("state"), sent("code"), sent("iss"));
     let key = key(&app).await?;
@@ -112,23 +109,6 @@ pub async fn back(http: HttpRequest, app: Data<App>) -> Result<HttpResponse, Pro
     enter(&app, &http, proven, &returned.return_to).await
 }
 
-/// Whether this address may try: what fails there counts, whoever it is about (AU-90).
-async fn may_try(app: &App, http: &HttpRequest) -> Result<(), Problem> {
-    let (asked, limits, now) = (stranger(http), app.sign_in_limits, app.clock.now());
-    match app.db.read(move |conn| throttle::gate(conn, &asked, &limits, now)).await? {
-        Gate::Closed { seconds, .. } => {
-            record::locked(app, http, "oidc", None).await;
-            Err(Problem::too_many_failures(seconds))
-        }
-        Gate::Open | Gate::Wait | Gate::Withheld => Ok(()),
-    }
-}
-
-/// Somebody of whom only the address is known.
-fn stranger(http: &HttpRequest) -> Attempt {
-    Attempt { account: None, network: client_address(http).map(half_open::network) }
-}
-
 /// When the person showed who they are: as the provider says; just now, if it was to ask; else longer ago than counts.
 fn proven_at(known: &IdClaims, prompted: bool, now: Instant) -> Instant {
     match known.auth_time {
@@ -163,7 +143,7 @@ async fn person(
 
 /// 400, without detail.
 async fn failed(app: &App, http: &HttpRequest, reason: &str) -> HttpResponse {
-    let failure = Failure { reason: reason.to_owned(), attempt: Some(stranger(http)), named: None };
+    let failure = Failure { reason: reason.to_owned(), attempt: Some(record::stranger(http)), named: None };
     record::refused(app, http, "oidc", failure).await;
     let content = "<p>The sign-in did not come to its end. It may have taken too long.</p>\
                    <p><a class=\"button\" href=\"{prefix}/signin\">Try again</a></p>";
@@ -188,14 +168,14 @@ fn unreachable(http: &HttpRequest, rejected: &Rejected) -> HttpResponse {
 pub async fn logged_out(http: HttpRequest, app: Data<App>, payload: Payload) -> Result<HttpResponse, Problem> {
     let (oidc, browsers) = set_up(&app)?;
     let now = app.clock.now();
-    may_try(&app, &http).await?;
+    record::may_try(&app, &http, "oidc").await?;
     let fields = form::read(&http, payload).await?;
     let token = fields.get("logout_token").map(String::as_str).unwrap_or_default();
     let logout = match oidc.provider.signed_out(&browsers.client, token, now).await {
         Ok(logout) => logout,
         Err(Rejected::Provider(why)) => return Err(Problem::verifier_down(why)),
         Err(rejected) => {
-            let failure = Failure { reason: rejected.to_string(), attempt: Some(stranger(&http)), named: None };
+            let failure = Failure { reason: rejected.to_string(), attempt: Some(record::stranger(&http)), named: None };
             record::refused(&app, &http, "oidc", failure).await;
             return Err(Problem::new(StatusCode::BAD_REQUEST, "InvalidRequest", "This is no logout token for here."));
         }

@@ -14,7 +14,7 @@ use crate::auth::local;
 use crate::db::{DbError, Hold};
 use crate::domain::accounts;
 use crate::domain::refusal::{Kind, Refusal, Rule};
-use crate::http::form::{self, Unread};
+use crate::http::form;
 
 const CONTENT: &str = include_str!("../assets/setup.html");
 /// Bytes of what is posted.
@@ -92,10 +92,7 @@ fn dead() -> Problem {
 
 /// What was posted, as JSON.
 pub async fn json<T: for<'d> Deserialize<'d>>(payload: Payload) -> Result<T, Problem> {
-    let bytes = form::bytes(payload, LARGEST).await.map_err(|unread| match unread {
-        Unread::TooLong => Problem::body_too_large(LARGEST),
-        Unread::Broken(problem) => problem,
-    })?;
+    let bytes = form::bytes(payload, LARGEST).await?;
     // The place of a fault could show a piece of a password.
     serde_json::from_slice(&bytes).map_err(|_| {
         Refusal::new(Kind::Malformed, "The body is no JSON object of the members that are asked for.").into()

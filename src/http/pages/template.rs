@@ -9,10 +9,6 @@ const POLICY: &str =
     "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 const FRAME: &str = include_str!("../assets/frame.html");
-const PAGE_SCRIPT: &str = include_str!("../assets/page.js");
-const SETUP_SCRIPT: &str = include_str!("../assets/setup.js");
-const ACCOUNT_SCRIPT: &str = include_str!("../assets/account.js");
-const PAIR_SCRIPT: &str = include_str!("../assets/pair.js");
 
 /// A page: its title, what stands in it, and the texts of its braces.
 pub fn page(status: StatusCode, prefix: &str, title: &str, content: &str, texts: &[(&str, &str)]) -> HttpResponse {
@@ -46,25 +42,10 @@ pub fn escaped(text: &str) -> String {
     escaped
 }
 
-fn script(text: &'static str) -> HttpResponse {
+/// A script of ours.
+pub fn script(text: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/javascript; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "public, max-age=3600"))
         .body(text)
-}
-
-pub async fn page_script() -> HttpResponse {
-    script(PAGE_SCRIPT)
-}
-
-pub async fn setup_script() -> HttpResponse {
-    script(SETUP_SCRIPT)
-}
-
-pub async fn account_script() -> HttpResponse {
-    script(ACCOUNT_SCRIPT)
-}
-
-pub async fn pair_script() -> HttpResponse {
-    script(PAIR_SCRIPT)
 }

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::{Problem, Windows, public};
 use crate::auth::audit::{self, Entry};
 use crate::auth::identities::{self, IdentityError, Provision};
-use crate::auth::throttle::{self, Attempt};
+use crate::auth::ntlm::half_open;
+use crate::auth::throttle::{self, Attempt, Gate};
 use crate::auth::windows::Account;
 use crate::auth::{self, Credential, local};
 use crate::config;
@@ -143,6 +144,23 @@ pub(super) async fn verifier_down(app: &App, http: &HttpRequest, why: &str) {
 
 pub(super) async fn foreign_origin(app: &App, http: &HttpRequest, identity: i32) -> Problem {
     forged(app, http, "ntlm", identity, "sent from another site's page").await
+}
+
+/// Somebody of whom only the address is known.
+pub fn stranger(http: &HttpRequest) -> Attempt {
+    Attempt { account: None, network: public::client_address(http).map(half_open::network) }
+}
+
+/// Whether an address may try: what fails there counts, whoever it is about (AU-90).
+pub async fn may_try(app: &App, http: &HttpRequest, credential: &'static str) -> Result<(), Problem> {
+    let (asked, limits, now) = (stranger(http), app.sign_in_limits, app.clock.now());
+    match app.db.read(move |conn| throttle::gate(conn, &asked, &limits, now)).await? {
+        Gate::Closed { seconds, .. } => {
+            locked(app, http, credential, None).await;
+            Err(Problem::too_many_failures(seconds))
+        }
+        Gate::Open | Gate::Wait | Gate::Withheld => Ok(()),
+    }
 }
 
 /// What makes a credential, by somebody whose sign-in is too long ago (AU-74).
