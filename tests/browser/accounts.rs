@@ -5,7 +5,7 @@ use timeledger::auth::links::For;
 use timeledger::config::{Auth, Config, Server};
 
 use super::{Browser, PASSWORD, audited, link, newest, site};
-use crate::backend::{Backend, Database, for_each_backend};
+use crate::backend::{Database, for_each_backend};
 use crate::rest::request;
 use crate::support::http::Request;
 use crate::support::program;
@@ -286,10 +286,12 @@ fn who_has_no_role_finds_the_door_locked() {
 
 #[test]
 fn a_site_without_passwords_has_no_form() {
-    let auth = Auth { local_accounts: false, ..Auth::default() };
-    let site = site(Backend::Sqlite, 1, &Config { auth, ..Config::default() });
-    let to = site.address(0);
-    assert!(!Request::get("/signin").send(to).lossy().contains("<form"));
-    assert_eq!(Browser::default().try_sign_in(to, ADA, PASSWORD).status, 404);
-    assert_eq!(set(&site, &json!({"secret": "x", "password": PASSWORD})).status, 404);
+    for_each_backend(|backend| {
+        let auth = Auth { local_accounts: false, ..Auth::default() };
+        let site = site(backend, 1, &Config { auth: auth.clone(), ..Config::default() });
+        let to = site.address(0);
+        assert!(!Request::get("/signin").send(to).lossy().contains("<form"));
+        assert_eq!(Browser::default().try_sign_in(to, ADA, PASSWORD).status, 404);
+        assert_eq!(set(&site, &json!({"secret": "x", "password": PASSWORD})).status, 404);
+    });
 }

@@ -100,37 +100,39 @@ fn a_person_signs_in_makes_a_token_and_signs_out() {
 
 #[test]
 fn a_link_sets_a_password_and_a_pin_lets_a_program_in() {
-    let site = site(Backend::Sqlite);
-    let secret = link(&site, For::Person(1));
-    let made = request("POST", "/api/pin/create", &json!({})).send(site.address(0)).json();
-    let (pin, code) = (made["pin"].as_str().expect("a PIN"), made["secret"].clone());
-    let seen = browse(
-        &site,
-        json!([
-            ["open", format!("/setup#{secret}&ada%40example.com")],
-            ["fill", "#password", "too short"],
-            ["fill", "#password", "an entirely new one"],
-            ["fill", "#again", "another one, by mistake"],
-            ["click", "#setup button"],
-            ["sees", "#trouble", "The two are not the same."],
-            ["fill", "#again", "an entirely new one"],
-            ["click", "#setup button"],
-            ["at", "/account"],
-            ["sees", "#me", ADA],
-            ["open", "/pair"],
-            ["fill", "#pin", "000000"],
-            ["click", "#look button"],
-            ["sees", "#trouble", "This PIN is wrong"],
-            ["fill", "#pin", pin],
-            ["click", "#look button"],
-            ["sees", "#asked", "127.0.0.1"],
-            ["click", "#allow"],
-            ["sees", "#done", "Done."],
-        ]),
-    );
-    assert_eq!(seen[10]["path"], json!("/pair"));
-    let status = request("POST", "/api/pin/status", &code).send(site.address(0)).json();
-    assert_eq!(status["status"], json!("Validated"));
+    for_each_backend(|backend| {
+        let site = site(backend);
+        let secret = link(&site, For::Person(1));
+        let made = request("POST", "/api/pin/create", &json!({})).send(site.address(0)).json();
+        let (pin, code) = (made["pin"].as_str().expect("a PIN"), made["secret"].clone());
+        let seen = browse(
+            &site,
+            json!([
+                ["open", format!("/setup#{secret}&ada%40example.com")],
+                ["fill", "#password", "too short"],
+                ["fill", "#password", "an entirely new one"],
+                ["fill", "#again", "another one, by mistake"],
+                ["click", "#setup button"],
+                ["sees", "#trouble", "The two are not the same."],
+                ["fill", "#again", "an entirely new one"],
+                ["click", "#setup button"],
+                ["at", "/account"],
+                ["sees", "#me", ADA],
+                ["open", "/pair"],
+                ["fill", "#pin", "000000"],
+                ["click", "#look button"],
+                ["sees", "#trouble", "This PIN is wrong"],
+                ["fill", "#pin", pin],
+                ["click", "#look button"],
+                ["sees", "#asked", "127.0.0.1"],
+                ["click", "#allow"],
+                ["sees", "#done", "Done."],
+            ]),
+        );
+        assert_eq!(seen[10]["path"], json!("/pair"));
+        let status = request("POST", "/api/pin/status", &code).send(site.address(0)).json();
+        assert_eq!(status["status"], json!("Validated"));
+    });
 }
 
 /// The real provider's own pages: sign-in, sign-out there, and in again as somebody else.

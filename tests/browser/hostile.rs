@@ -110,20 +110,22 @@ fn attack_22_a_sign_in_leads_to_pages_of_ours_alone() {
 
 #[test]
 fn au_92_pages_run_in_no_frame_and_with_no_foreign_script() {
-    let site = site(crate::backend::Backend::Sqlite, 1, &Config::default());
-    let mut ada = Browser::default();
-    ada.sign_in(site.address(0), ADA, PASSWORD);
-    for target in ["/", "/signin", "/setup", "/account", "/pair"] {
-        let reply = ada.get(site.address(0), target);
-        let policy = reply.header("Content-Security-Policy").unwrap_or_default();
-        for part in ["default-src 'self'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
-            assert!(policy.contains(part), "{target}: {policy}");
+    for_each_backend(|backend| {
+        let site = site(backend, 1, &Config::default());
+        let mut ada = Browser::default();
+        ada.sign_in(site.address(0), ADA, PASSWORD);
+        for target in ["/", "/signin", "/setup", "/account", "/pair"] {
+            let reply = ada.get(site.address(0), target);
+            let policy = reply.header("Content-Security-Policy").unwrap_or_default();
+            for part in ["default-src 'self'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
+                assert!(policy.contains(part), "{target}: {policy}");
+            }
+            assert_eq!(reply.header("X-Content-Type-Options"), Some("nosniff"));
+            let inline = reply.lossy().matches("<script").count()
+                - reply.lossy().matches("<script type=\"module\" src=").count();
+            assert_eq!(inline, 0, "{target}");
         }
-        assert_eq!(reply.header("X-Content-Type-Options"), Some("nosniff"));
-        let inline =
-            reply.lossy().matches("<script").count() - reply.lossy().matches("<script type=\"module\" src=").count();
-        assert_eq!(inline, 0, "{target}");
-    }
+    });
 }
 
 #[test]
@@ -264,38 +266,40 @@ fn au_95_no_secret_is_written_down() {
 /// Attack 36: who dawdles is let go.
 #[test]
 fn attack_36_slow_clients_are_let_go() {
-    let server = Server { header_timeout: 1, ..Server::default() };
-    let site = site(crate::backend::Backend::Sqlite, 1, &Config { server, ..Config::default() });
-    let ended = |mut stream: TcpStream, within: u64| {
-        stream.set_read_timeout(Some(Duration::from_secs(within))).expect("a time-out");
-        let mut answer = Vec::new();
-        match stream.read_to_end(&mut answer) {
-            Ok(_) => String::from_utf8_lossy(&answer).into_owned(),
-            Err(error) => panic!("still open: {error}"),
-        }
-    };
-    let mut stream = TcpStream::connect(site.address(0)).expect("a connection");
-    stream.write_all(b"GET /signin HTTP/1.1\r\nHost: x\r\n").expect("it reads");
-    let answer = ended(stream, 20);
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
-    // Bodies that never end, of somebody who is nobody.
-    let mut stream = TcpStream::connect(site.address(0)).expect("a connection");
-    let slow: Vec<TcpStream> = ["/signin", "/setup", "/token", "/api/pin/status"]
-        .map(|path| {
-            let mut stream = TcpStream::connect(site.address(0)).expect("a connection");
-            let kind = "Content-Type: application/x-www-form-urlencoded";
-            write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\n{kind}\r\nContent-Length: 1000\r\n\r\nab")
-                .expect("it reads");
-            stream
-        })
-        .into();
-    stream
+    for_each_backend(|backend| {
+        let server = Server { header_timeout: 1, ..Server::default() };
+        let site = site(backend, 1, &Config { server: server.clone(), ..Config::default() });
+        let ended = |mut stream: TcpStream, within: u64| {
+            stream.set_read_timeout(Some(Duration::from_secs(within))).expect("a time-out");
+            let mut answer = Vec::new();
+            match stream.read_to_end(&mut answer) {
+                Ok(_) => String::from_utf8_lossy(&answer).into_owned(),
+                Err(error) => panic!("still open: {error}"),
+            }
+        };
+        let mut stream = TcpStream::connect(site.address(0)).expect("a connection");
+        stream.write_all(b"GET /signin HTTP/1.1\r\nHost: x\r\n").expect("it reads");
+        let answer = ended(stream, 20);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+        // Bodies that never end, of somebody who is nobody.
+        let mut stream = TcpStream::connect(site.address(0)).expect("a connection");
+        let slow: Vec<TcpStream> = ["/signin", "/setup", "/token", "/api/pin/status"]
+            .map(|path| {
+                let mut stream = TcpStream::connect(site.address(0)).expect("a connection");
+                let kind = "Content-Type: application/x-www-form-urlencoded";
+                write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\n{kind}\r\nContent-Length: 1000\r\n\r\nab")
+                    .expect("it reads");
+                stream
+            })
+            .into();
+        stream
         .write_all(b"POST /api/rest/workLogs HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\nAuthorization: Bearer x\r\n\r\nabc")
         .expect("it reads");
-    let answer = ended(stream, 40);
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    for stream in slow {
         let answer = ended(stream, 40);
         assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    }
+        for stream in slow {
+            let answer = ended(stream, 40);
+            assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+        }
+    });
 }

@@ -173,19 +173,21 @@ fn au_55_people_sign_in_at_the_provider() {
 /// AU-74: what makes credentials asks for a sign-in of now, which the provider must ask for again.
 #[test]
 fn au_74_a_sign_in_without_a_question_is_not_recent() {
-    let (site, provider) = site(Backend::Sqlite, |_| {});
-    known(&provider, "ann", &json!({"preferred_username": "ann@example.com", "groups": ["leads"]}));
-    let to = site.address(0);
-    let (mut browser, mut there) = (Browser::default(), There::default());
-    let make = |browser: &mut Browser| browser.ask(to, "POST", "/api/v1/tokens", &json!({"name": "x"})).status;
-    assert_eq!(sign_in(&mut browser, &mut there, &site, "ann", "").status, 303);
-    browser.learn(to);
-    assert_eq!(make(&mut browser), 403, "the provider did not say when it asked");
-    assert_eq!(sign_in(&mut browser, &mut there, &site, "ann", "?again=1").status, 303);
-    browser.learn(to);
-    assert_eq!(make(&mut browser), 201);
-    site.pass(901);
-    assert_eq!(make(&mut browser), 403);
+    for_each_backend(|backend| {
+        let (site, provider) = site(backend, |_| {});
+        known(&provider, "ann", &json!({"preferred_username": "ann@example.com", "groups": ["leads"]}));
+        let to = site.address(0);
+        let (mut browser, mut there) = (Browser::default(), There::default());
+        let make = |browser: &mut Browser| browser.ask(to, "POST", "/api/v1/tokens", &json!({"name": "x"})).status;
+        assert_eq!(sign_in(&mut browser, &mut there, &site, "ann", "").status, 303);
+        browser.learn(to);
+        assert_eq!(make(&mut browser), 403, "the provider did not say when it asked");
+        assert_eq!(sign_in(&mut browser, &mut there, &site, "ann", "?again=1").status, 303);
+        browser.learn(to);
+        assert_eq!(make(&mut browser), 201);
+        site.pass(901);
+        assert_eq!(make(&mut browser), 403);
+    });
 }
 
 /// Attack 21.
@@ -293,60 +295,66 @@ fn au_55_a_sign_out_at_the_provider_ends_the_session_here() {
 /// The same by curl, which follows redirects and keeps cookies as a browser does.
 #[test]
 fn au_55_by_curl() {
-    let (site, provider) = site(Backend::Sqlite, |_| {});
-    known(&provider, "ann", &json!({"preferred_username": "ann@example.com", "groups": ["leads"]}));
-    let base = format!("http://{}", site.address(0));
-    let jar = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("jar-{}.txt", site.address(0).port()));
-    let curl = |arguments: &[&str]| {
-        let jar = jar.to_str().expect("UTF-8");
-        let mut curl = Command::new("curl");
-        curl.args(["-sL", "-b", jar, "-c", jar, "-w", "\n%{http_code} %{url_effective}"]).args(arguments);
-        let output = curl.output().expect("curl runs");
-        let text = String::from_utf8(output.stdout).expect("UTF-8");
-        let (body, told) = text.rsplit_once('\n').expect("what -w says");
-        let (status, at) = told.split_once(' ').expect("a status and an address");
-        (status.to_owned(), at.to_owned(), body.to_owned())
-    };
-    let (mut status, mut at, mut page) = curl(&[&format!("{base}/signin/oidc?return_to=/account")]);
-    for _ in 0..3 {
-        if at.contains("/interaction/") {
-            let prompt = if page.contains("value=\"login\"") { "login" } else { "consent" };
-            let form = format!("prompt={prompt}&login=ann&password=x");
-            (status, at, page) = curl(&["-d", &form, &at.clone()]);
+    for_each_backend(|backend| {
+        let (site, provider) = site(backend, |_| {});
+        known(&provider, "ann", &json!({"preferred_username": "ann@example.com", "groups": ["leads"]}));
+        let base = format!("http://{}", site.address(0));
+        let jar = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("jar-{}.txt", site.address(0).port()));
+        let curl = |arguments: &[&str]| {
+            let jar = jar.to_str().expect("UTF-8");
+            let mut curl = Command::new("curl");
+            curl.args(["-sL", "-b", jar, "-c", jar, "-w", "\n%{http_code} %{url_effective}"]).args(arguments);
+            let output = curl.output().expect("curl runs");
+            let text = String::from_utf8(output.stdout).expect("UTF-8");
+            let (body, told) = text.rsplit_once('\n').expect("what -w says");
+            let (status, at) = told.split_once(' ').expect("a status and an address");
+            (status.to_owned(), at.to_owned(), body.to_owned())
+        };
+        let (mut status, mut at, mut page) = curl(&[&format!("{base}/signin/oidc?return_to=/account")]);
+        for _ in 0..3 {
+            if at.contains("/interaction/") {
+                let prompt = if page.contains("value=\"login\"") { "login" } else { "consent" };
+                let form = format!("prompt={prompt}&login=ann&password=x");
+                (status, at, page) = curl(&["-d", &form, &at.clone()]);
+            }
         }
-    }
-    assert_eq!((status.as_str(), at), ("200", format!("{base}/account")), "{page}");
-    let me: Value = serde_json::from_str(&curl(&[&format!("{base}/api/v1/me")]).2).expect("JSON");
-    assert_eq!(me["uniqueName"], json!("ann@example.com"));
-    let csrf = format!("X-CSRF-Token: {}", me["session"]["csrfToken"].as_str().expect("a token"));
-    let body = entry().to_string();
-    let write = ["-H", "Content-Type: application/json", "-d", &body];
-    assert_eq!(curl(&[&write[..], &[&format!("{base}/api/rest/workLogs")]].concat()).0, "403");
-    assert_eq!(curl(&[&write[..], &["-H", &csrf, &format!("{base}/api/rest/workLogs")]].concat()).0, "200");
-    assert_eq!(curl(&["-X", "POST", "-H", &csrf, &format!("{base}/signout")]).0, "200");
-    assert_eq!(curl(&[&format!("{base}/api/v1/me")]).0, "401");
+        assert_eq!((status.as_str(), at), ("200", format!("{base}/account")), "{page}");
+        let me: Value = serde_json::from_str(&curl(&[&format!("{base}/api/v1/me")]).2).expect("JSON");
+        assert_eq!(me["uniqueName"], json!("ann@example.com"));
+        let csrf = format!("X-CSRF-Token: {}", me["session"]["csrfToken"].as_str().expect("a token"));
+        let body = entry().to_string();
+        let write = ["-H", "Content-Type: application/json", "-d", &body];
+        assert_eq!(curl(&[&write[..], &[&format!("{base}/api/rest/workLogs")]].concat()).0, "403");
+        assert_eq!(curl(&[&write[..], &["-H", &csrf, &format!("{base}/api/rest/workLogs")]].concat()).0, "200");
+        assert_eq!(curl(&["-X", "POST", "-H", &csrf, &format!("{base}/signout")]).0, "200");
+        assert_eq!(curl(&[&format!("{base}/api/v1/me")]).0, "401");
+    });
 }
 
 /// AU-90: an address whose sign-ins fail is closed, before the provider is asked.
 #[test]
 fn au_90_strangers_do_not_drive_the_provider() {
-    let (site, _provider) = site(Backend::Sqlite, |config| config.auth.address_failures = 5);
-    let to = site.address(0);
-    for n in 0..8 {
-        let mut browser = Browser::default();
-        let address = Url::parse(&leave(&mut browser, &site, "")).expect("an address");
-        let state = address.query_pairs().find(|(name, _)| name == "state").expect("a state").1.into_owned();
-        let reply = browser.get(to, &format!("/signin/oidc/callback?code=x&state={state}"));
-        assert_eq!(reply.status, if n < 5 { 400 } else { 429 }, "{n}: {}", reply.lossy());
-    }
-    assert_eq!(newest(&site).0, "locked");
+    for_each_backend(|backend| {
+        let (site, _provider) = site(backend, |config| config.auth.address_failures = 5);
+        let to = site.address(0);
+        for n in 0..8 {
+            let mut browser = Browser::default();
+            let address = Url::parse(&leave(&mut browser, &site, "")).expect("an address");
+            let state = address.query_pairs().find(|(name, _)| name == "state").expect("a state").1.into_owned();
+            let reply = browser.get(to, &format!("/signin/oidc/callback?code=x&state={state}"));
+            assert_eq!(reply.status, if n < 5 { 400 } else { 429 }, "{n}: {}", reply.lossy());
+        }
+        assert_eq!(newest(&site).0, "locked");
+    });
 }
 
 #[test]
 fn a_provider_that_is_down_is_said_to_be() {
-    let (site, provider) = site(Backend::Sqlite, |_| {});
-    drop(provider);
-    let reply = Request::get("/signin/oidc").send(site.address(0));
-    assert_eq!((reply.status, reply.header("Retry-After")), (503, Some("5")));
-    assert!(reply.lossy().contains("cannot be reached"));
+    for_each_backend(|backend| {
+        let (site, provider) = site(backend, |_| {});
+        drop(provider);
+        let reply = Request::get("/signin/oidc").send(site.address(0));
+        assert_eq!((reply.status, reply.header("Retry-After")), (503, Some("5")));
+        assert!(reply.lossy().contains("cannot be reached"));
+    });
 }

@@ -238,49 +238,55 @@ fn a_session_does_not_come_back() {
 /// Other programs on this host set cookies, too.
 #[test]
 fn cookies_of_neighbours_do_not_matter() {
-    let site = site(crate::backend::Backend::Sqlite, 1, &Config::default());
-    let mut ada = Browser::default();
-    ada.sign_in(site.address(0), ADA, PASSWORD);
-    let good = &ada.jar[COOKIE];
-    for line in [
-        format!("x=\u{e9}; tl_session={good}"),
-        format!("tl_session=zz; tl_session={good}"),
-        format!("; ;tl_session={good};"),
-    ] {
-        assert_eq!(Request::get("/api/v1/me").header("Cookie", &line).send(site.address(0)).status, 200, "{line}");
-    }
-    assert_eq!(Request::get("/api/v1/me").header("Cookie", "tl_session").send(site.address(0)).status, 401);
+    for_each_backend(|backend| {
+        let site = site(backend, 1, &Config::default());
+        let mut ada = Browser::default();
+        ada.sign_in(site.address(0), ADA, PASSWORD);
+        let good = &ada.jar[COOKIE];
+        for line in [
+            format!("x=\u{e9}; tl_session={good}"),
+            format!("tl_session=zz; tl_session={good}"),
+            format!("; ;tl_session={good};"),
+        ] {
+            assert_eq!(Request::get("/api/v1/me").header("Cookie", &line).send(site.address(0)).status, 200, "{line}");
+        }
+        assert_eq!(Request::get("/api/v1/me").header("Cookie", "tl_session").send(site.address(0)).status, 401);
+    });
 }
 
 /// A token that writes time, and a program that was let in, end nothing else.
 #[test]
 fn a_narrow_token_signs_nobody_out() {
-    let site = site(crate::backend::Backend::Sqlite, 1, &Config::default());
-    let to = site.address(0);
-    let mut tim = Browser::default();
-    tim.sign_in(to, TIM, PASSWORD);
-    let made = tim.ask(to, "POST", "/api/v1/tokens", &json!({"scopes": "reports.read time.write"})).json();
-    let token = made["token"].as_str().expect("a token");
-    let reply = request("POST", "/api/v1/sign-out-everywhere", &json!({"tokens": true})).bearer(token).send(to);
-    assert_eq!((reply.status, tim.is_signed_in(to)), (403, true));
-    // Nor does a sign-in of long ago let a program in for a year.
-    site.pass(901);
-    let reply = tim.ask(to, "POST", "/api/pin/validate", &json!({"pin": "123456"}));
-    assert_eq!((reply.status, error_code(&reply).as_str()), (403, "ReauthRequired"));
+    for_each_backend(|backend| {
+        let site = site(backend, 1, &Config::default());
+        let to = site.address(0);
+        let mut tim = Browser::default();
+        tim.sign_in(to, TIM, PASSWORD);
+        let made = tim.ask(to, "POST", "/api/v1/tokens", &json!({"scopes": "reports.read time.write"})).json();
+        let token = made["token"].as_str().expect("a token");
+        let reply = request("POST", "/api/v1/sign-out-everywhere", &json!({"tokens": true})).bearer(token).send(to);
+        assert_eq!((reply.status, tim.is_signed_in(to)), (403, true));
+        // Nor does a sign-in of long ago let a program in for a year.
+        site.pass(901);
+        let reply = tim.ask(to, "POST", "/api/pin/validate", &json!({"pin": "123456"}));
+        assert_eq!((reply.status, error_code(&reply).as_str()), (403, "ReauthRequired"));
+    });
 }
 
 /// Fifty sessions a person; the least used go.
 #[test]
 fn sessions_of_a_person_are_bounded() {
-    let site = site(crate::backend::Backend::Sqlite, 1, &Config::default());
-    let to = site.address(0);
-    let mut first = Browser::default();
-    first.sign_in(to, TIM, PASSWORD);
-    for _ in 0..49 {
-        site.pass(1);
+    for_each_backend(|backend| {
+        let site = site(backend, 1, &Config::default());
+        let to = site.address(0);
+        let mut first = Browser::default();
+        first.sign_in(to, TIM, PASSWORD);
+        for _ in 0..49 {
+            site.pass(1);
+            assert_eq!(Browser::default().try_sign_in(to, TIM, PASSWORD).status, 303);
+        }
+        assert!(first.is_signed_in(to));
         assert_eq!(Browser::default().try_sign_in(to, TIM, PASSWORD).status, 303);
-    }
-    assert!(first.is_signed_in(to));
-    assert_eq!(Browser::default().try_sign_in(to, TIM, PASSWORD).status, 303);
-    assert!(!first.is_signed_in(to));
+        assert!(!first.is_signed_in(to));
+    });
 }

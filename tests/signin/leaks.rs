@@ -2,7 +2,7 @@
 
 use super::wire::{Wire, negotiate};
 use super::{ADA, METADATA, site};
-use crate::backend::Backend;
+use crate::backend::for_each_backend;
 use crate::support::server::Server;
 
 /// Resident memory of the server, in KiB.
@@ -39,17 +39,20 @@ fn handshakes(server: &Server, count: usize) {
 
 #[test]
 fn handshakes_leave_nothing_behind() {
-    let (warm, count) = if std::env::var_os("TIMELEDGER_TEST_PROOF").is_some() { (2_000, 10_000) } else { (600, 600) };
-    let limits = [
-        ("TIMELEDGER_AUTH__PAIR_FAILURES", "1000000"),
-        ("TIMELEDGER_AUTH__ADDRESS_FAILURES", "1000000"),
-        ("TIMELEDGER_AUTH__ACCOUNT_FAILURES", "1000000"),
-    ];
-    let server = site(Backend::Sqlite, &limits);
-    handshakes(&server, warm);
-    let before = resident(&server);
-    handshakes(&server, count);
-    let after = resident(&server);
-    println!("{count} handshakes: {before} KiB before, {after} KiB after");
-    assert!(after <= before + 5 * 1024, "{before} KiB before, {after} KiB after");
+    for_each_backend(|backend| {
+        let (warm, count) =
+            if std::env::var_os("TIMELEDGER_TEST_PROOF").is_some() { (2_000, 10_000) } else { (600, 600) };
+        let limits = [
+            ("TIMELEDGER_AUTH__PAIR_FAILURES", "1000000"),
+            ("TIMELEDGER_AUTH__ADDRESS_FAILURES", "1000000"),
+            ("TIMELEDGER_AUTH__ACCOUNT_FAILURES", "1000000"),
+        ];
+        let server = site(backend, &limits);
+        handshakes(&server, warm);
+        let before = resident(&server);
+        handshakes(&server, count);
+        let after = resident(&server);
+        println!("{backend:?} {count} handshakes: {before} KiB before, {after} KiB after");
+        assert!(after <= before + 5 * 1024, "{before} KiB before, {after} KiB after");
+    });
 }

@@ -277,16 +277,18 @@ fn au_97_the_doctor_asks_the_provider() {
 /// AU-54, OD-185: what Power BI looks for.
 #[test]
 fn au_54_the_challenge_names_the_provider() {
-    let provider = Provider::start(free_port());
-    let site = site(Backend::Sqlite, &provider, |oidc| {
-        oidc.authorization_uri = "https://login.microsoftonline.com/t1/oauth2/authorize".into();
+    for_each_backend(|backend| {
+        let provider = Provider::start(free_port());
+        let site = site(backend, &provider, |oidc| {
+            oidc.authorization_uri = "https://login.microsoftonline.com/t1/oauth2/authorize".into();
+        });
+        let empty = Request::get("/api/odata/v3.2/$metadata").header("Authorization", "Bearer").send(site.address(0));
+        let nothing = Request::get("/api/odata/v3.2/$metadata").send(site.address(0));
+        for reply in [empty, nothing] {
+            assert_eq!(reply.status, 401);
+            let offered: Vec<&str> = reply.all("WWW-Authenticate").collect();
+            let expected = "Bearer authorization_uri=\"https://login.microsoftonline.com/t1/oauth2/authorize\"";
+            assert_eq!(offered, [expected, "Basic realm=\"timetracker\""]);
+        }
     });
-    let empty = Request::get("/api/odata/v3.2/$metadata").header("Authorization", "Bearer").send(site.address(0));
-    let nothing = Request::get("/api/odata/v3.2/$metadata").send(site.address(0));
-    for reply in [empty, nothing] {
-        assert_eq!(reply.status, 401);
-        let offered: Vec<&str> = reply.all("WWW-Authenticate").collect();
-        let expected = "Bearer authorization_uri=\"https://login.microsoftonline.com/t1/oauth2/authorize\"";
-        assert_eq!(offered, [expected, "Basic realm=\"timetracker\""]);
-    }
 }

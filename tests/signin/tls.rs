@@ -83,41 +83,43 @@ fn soon(is_so: impl Fn() -> bool) -> bool {
 
 #[test]
 fn au_91_tls_is_spoken_and_renewed() {
-    let (authority, other) = (Authority::new(), Authority::new());
-    let server = start(Backend::Sqlite, &authority, &[("TIMELEDGER_TLS__HSTS_SECONDS", "31536000")]);
-    let ca = authority.text("ca.pem");
-    let token = server.token("ada@example.com");
-    let bearer = format!("Authorization: Bearer {token}");
-    let ask = |arguments: &[&str], target: &str| {
-        curl(server.address, &[&["--cacert", &ca, "-g"], arguments].concat(), target)
-    };
-    let (is_good, said) = ask(&["-D", "-", "-H", &bearer], "/api/odata/v3.2/workLogsOnly?$top=1&$count=true");
-    assert!(is_good && said.contains("strict-transport-security: max-age=31536000"), "{said}");
-    assert!(said.contains(&format!("https://{}/api/odata/v3.2/$metadata", server.address)), "{said}");
-    // One protocol, and no old version.
-    assert!(ask(&["--http2"], "/health/ready").1.ends_with("\n200 1.1"));
-    assert!(ask(&["--tlsv1.2", "--tls-max", "1.2"], "/health/ready").0);
-    assert!(ask(&["--tlsv1.3"], "/health/ready").0);
-    assert!(!ask(&["--tls-max", "1.1"], "/health/ready").0);
-    let plain = Command::new("curl").args(["-sS", &format!("http://{}/health/ready", server.address)]).output();
-    assert!(!plain.expect("curl").status.success());
-    // Another certificate takes the place of the first, without a restart.
-    let new_ca = other.text("ca.pem");
-    let knows = |authority: &str| curl(server.address, &["--cacert", authority], "/health/ready").0;
-    assert!(knows(&ca) && !knows(&new_ca));
-    other.vouch(&authority.path("server.pem"), &authority.path("server.key"));
-    server.signal("HUP");
-    assert!(soon(|| knows(&new_ca)) && !knows(&ca));
-    // What is no good is not taken.
-    std::fs::write(authority.path("server.key"), "no key").expect("a file");
-    server.signal("HUP");
-    assert!(soon(|| server.log().contains("the old one is kept")), "{}", server.log());
-    assert!(knows(&new_ca));
-    let key = KeyPair::generate().expect("a key").serialize_pem();
-    std::fs::write(authority.path("server.key"), key).expect("a file");
-    server.signal("HUP");
-    assert!(soon(|| server.log().contains("not the key of the certificate")), "{}", server.log());
-    assert!(knows(&new_ca) && !server.log().contains("PRIVATE KEY"));
+    for_each_backend(|backend| {
+        let (authority, other) = (Authority::new(), Authority::new());
+        let server = start(backend, &authority, &[("TIMELEDGER_TLS__HSTS_SECONDS", "31536000")]);
+        let ca = authority.text("ca.pem");
+        let token = server.token("ada@example.com");
+        let bearer = format!("Authorization: Bearer {token}");
+        let ask = |arguments: &[&str], target: &str| {
+            curl(server.address, &[&["--cacert", &ca, "-g"], arguments].concat(), target)
+        };
+        let (is_good, said) = ask(&["-D", "-", "-H", &bearer], "/api/odata/v3.2/workLogsOnly?$top=1&$count=true");
+        assert!(is_good && said.contains("strict-transport-security: max-age=31536000"), "{said}");
+        assert!(said.contains(&format!("https://{}/api/odata/v3.2/$metadata", server.address)), "{said}");
+        // One protocol, and no old version.
+        assert!(ask(&["--http2"], "/health/ready").1.ends_with("\n200 1.1"));
+        assert!(ask(&["--tlsv1.2", "--tls-max", "1.2"], "/health/ready").0);
+        assert!(ask(&["--tlsv1.3"], "/health/ready").0);
+        assert!(!ask(&["--tls-max", "1.1"], "/health/ready").0);
+        let plain = Command::new("curl").args(["-sS", &format!("http://{}/health/ready", server.address)]).output();
+        assert!(!plain.expect("curl").status.success());
+        // Another certificate takes the place of the first, without a restart.
+        let new_ca = other.text("ca.pem");
+        let knows = |authority: &str| curl(server.address, &["--cacert", authority], "/health/ready").0;
+        assert!(knows(&ca) && !knows(&new_ca));
+        other.vouch(&authority.path("server.pem"), &authority.path("server.key"));
+        server.signal("HUP");
+        assert!(soon(|| knows(&new_ca)) && !knows(&ca));
+        // What is no good is not taken.
+        std::fs::write(authority.path("server.key"), "no key").expect("a file");
+        server.signal("HUP");
+        assert!(soon(|| server.log().contains("the old one is kept")), "{}", server.log());
+        assert!(knows(&new_ca));
+        let key = KeyPair::generate().expect("a key").serialize_pem();
+        std::fs::write(authority.path("server.key"), key).expect("a file");
+        server.signal("HUP");
+        assert!(soon(|| server.log().contains("not the key of the certificate")), "{}", server.log());
+        assert!(knows(&new_ca) && !server.log().contains("PRIVATE KEY"));
+    });
 }
 
 #[test]
