@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::header::{self, HeaderMap};
+use reqwest::{Request, RequestBuilder, Response, Url, redirect};
 
 /// Bytes of an answer.
 pub const LARGEST: usize = 256 * 1024;
@@ -25,15 +26,53 @@ pub fn tls() -> Result<rustls::ClientConfig, String> {
     Ok(versions.with_root_certificates(roots()).with_no_client_auth())
 }
 
-/// A client that speaks it.
-pub fn client() -> Result<Client, String> {
-    Client::builder()
-        .tls_backend_preconfigured(tls()?)
-        .redirect(redirect::Policy::none())
-        .timeout(TIMEOUT)
-        .user_agent(concat!("timeledger/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| error.to_string())
+/// The way out. What is https goes through the proxy that the environment names, which passes TLS on unread; plain http never
+/// does: a proxy would read it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    secure: reqwest::Client,
+    plain: reqwest::Client,
+}
+
+impl Client {
+    pub fn new() -> Result<Client, String> {
+        let builder = || {
+            Ok::<_, String>(
+                reqwest::Client::builder()
+                    .tls_backend_preconfigured(tls()?)
+                    .redirect(redirect::Policy::none())
+                    .timeout(TIMEOUT)
+                    .user_agent(concat!("timeledger/", env!("CARGO_PKG_VERSION"))),
+            )
+        };
+        let made = |builder: reqwest::ClientBuilder| builder.build().map_err(told);
+        Ok(Client { secure: made(builder()?.https_only(true))?, plain: made(builder()?.no_proxy())? })
+    }
+
+    fn of(&self, url: &Url) -> &reqwest::Client {
+        if url.scheme() == "https" { &self.secure } else { &self.plain }
+    }
+
+    pub fn get(&self, url: Url) -> RequestBuilder {
+        self.of(&url).get(url)
+    }
+
+    pub async fn execute(&self, request: Request) -> Result<Response, reqwest::Error> {
+        self.of(request.url()).execute(request).await
+    }
+}
+
+/// Seconds for which an answer's sender wants to be left alone, given as such or as a date (RFC 9110 §10.2.3).
+pub fn retry_after(headers: &HeaderMap) -> Option<i64> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let seconds = text.parse().ok().or_else(|| {
+        let at = jiff::fmt::rfc2822::parse(text).ok()?;
+        // By its own clock, where it tells that.
+        let now = headers.get(header::DATE).and_then(|date| jiff::fmt::rfc2822::parse(date.to_str().ok()?).ok());
+        let now = now.map_or_else(jiff::Timestamp::now, |now| now.timestamp());
+        Some((at.timestamp().as_second() - now.as_second()).max(0))
+    });
+    seconds.filter(|seconds: &i64| *seconds >= 0)
 }
 
 /// The certificates that this machine trusts.
@@ -46,11 +85,15 @@ fn roots() -> rustls::RootCertStore {
 /// https, or this machine itself.
 pub fn safe(address: &str) -> Result<Url, String> {
     let url = Url::parse(address).map_err(|error| format!("`{address}` is no address: {error}"))?;
-    let is_here = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
-    if url.scheme() == "https" || url.scheme() == "http" && is_here {
+    if url.scheme() == "https" || url.scheme() == "http" && is_here(&url) {
         return Ok(url);
     }
     Err(format!("`{address}` is not https"))
+}
+
+/// Whether an address is of this machine itself.
+pub fn is_here(url: &Url) -> bool {
+    matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"))
 }
 
 /// The bytes of an answer.

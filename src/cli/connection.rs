@@ -10,6 +10,7 @@ use serde_json::json;
 use super::failure::{Exit, Failure, Result};
 use super::output;
 use super::settings::{ConfigArgs, DatabaseArgs, connect, database_url, open_threads};
+use crate::auth::audit::Entry;
 use crate::auth::outgoing::connections::{self, Product, Wanted};
 use crate::auth::outgoing::credentials;
 use crate::auth::outgoing::{Connection, ConnectionError, Given, Held, OutgoingError, Unfit, Whose};
@@ -20,6 +21,9 @@ use crate::domain::people;
 use crate::domain::wall::Written;
 use crate::http::signin;
 use crate::sql::Instant;
+
+/// In microseconds.
+const DAY: i64 = 86_400_000_000;
 
 /// Connect Azure DevOps, and keep what to sign in with there
 #[derive(Args, Debug)]
@@ -125,7 +129,7 @@ fn add(config: &Config, wanted: &Wanted) -> Result {
     let now = Clock::system().now();
     let made = connect(config, Role::Writer)?.write::<_, ConnectionError>(|tx| {
         tx.hold(Hold::Exclusive)?;
-        connections::create(tx, None, wanted, now)
+        connections::create(tx, &Entry::default(), wanted, now)
     })?;
     output::line(format!("{} is {}, at {}", made.name, made.guid, made.base_url))
 }
@@ -173,13 +177,24 @@ fn given(kind: &str, account: Option<&str>, expires: Option<&str>) -> Result<Giv
     let refused = |why: &str, hint: &str| Failure::new(Exit::Usage, "no credential was kept", why, hint);
     let end = |text: &str| Written::parse(text).ok_or_else(|| refused("--expires is no time", "2027-03-01"));
     let end = expires.map(end).transpose()?;
-    let end = end.map(|at| Instant(at.wall.0 - i64::from(at.offset.unwrap_or_default()) * 1_000_000));
+    // A day ends with its last moment.
+    let is_day = expires.is_some_and(|text| text.trim().len() == "2027-03-01".len());
+    let until_its_end = if is_day { DAY } else { 0 };
+    let end = end.map(|at| Instant(at.wall.0 - i64::from(at.offset.unwrap_or_default()) * 1_000_000 + until_its_end));
     let mut text = String::new();
     std::io::stdin().take(4_096).read_to_string(&mut text)?;
     let secret = text.strip_suffix('\n').unwrap_or(&text);
     let secret = secret.strip_suffix('\r').unwrap_or(secret);
-    let hint = "the token or password comes alone on standard input; --kind ntlm needs --account";
-    let unfit = |error: Unfit| Failure::new(Exit::Failed, "no credential was kept", error.to_string(), hint);
+    // Editors and shells put a mark of the encoding before a file's first letter.
+    let secret = secret.strip_prefix('\u{feff}').unwrap_or(secret);
+    let unfit = |error: Unfit| {
+        let hint = match error.0 {
+            "expiresAt" => "--expires takes the last day, such as 2027-03-01, or a moment in UTC",
+            "user" => "--account 'DOMAIN\\user'",
+            _ => "the token or password comes alone on standard input",
+        };
+        Failure::new(Exit::Failed, "no credential was kept", error.to_string(), hint)
+    };
     Given::of((kind, secret, account), end, Clock::system().now()).map_err(unfit)
 }
 
@@ -190,7 +205,7 @@ fn keep(config: &Config, connection: &str, of: Option<&str>, given: &Given) -> R
     let now = Clock::system().now();
     conn.write::<_, OutgoingError>(|tx| {
         tx.hold(Hold::Shared)?;
-        credentials::keep(tx, &vault, (None, &connection, whose), given, now)
+        credentials::keep(tx, &vault, (&Entry::default(), &connection, whose), given, now)
     })?;
     output::line(format!("kept for {}; `timeledger connection test` tries it", connection.name))
 }
@@ -201,7 +216,7 @@ fn forget(config: &Config, connection: &str, of: Option<&str>) -> Result {
     let now = Clock::system().now();
     let gone = conn.write::<_, OutgoingError>(|tx| {
         tx.hold(Hold::Shared)?;
-        Ok(credentials::remove(tx, (None, &connection, whose), now)?)
+        Ok(credentials::remove(tx, (&Entry::default(), &connection, whose), now)?)
     })?;
     if gone { output::line(format!("forgotten for {}", connection.name)) } else { Err(OutgoingError::Missing.into()) }
 }
@@ -211,6 +226,7 @@ fn test(config: &Config, connection: &str, of: Option<&str>) -> Result {
     let db = open_threads(config, database_url(config)?);
     let outgoing = signin::outgoing(config, &db, &Clock::system())?;
     let outcome = actix_web::rt::System::new().block_on(outgoing.test(connection.id, whose));
+    outgoing.settle();
     db.close();
     let who = outcome?;
     let account = who.account.map(|account| format!(" ({account})")).unwrap_or_default();

@@ -180,9 +180,10 @@ impl From<OutgoingError> for Failure {
             OutgoingError::Missing | OutgoingError::Red(_) | OutgoingError::Unfit(_) => {
                 (Exit::Failed, "timeledger connection credential … < token.txt")
             }
-            OutgoingError::Moved(_) | OutgoingError::Elsewhere(_) | OutgoingError::NotConfigured(_) => {
-                (Exit::Failed, "`timeledger connection list` shows the address")
-            }
+            OutgoingError::Moved(_)
+            | OutgoingError::Elsewhere(_)
+            | OutgoingError::Foreign(_)
+            | OutgoingError::NotConfigured(_) => (Exit::Failed, "`timeledger connection list` shows the address"),
         };
         Failure::new(exit, "the credential is not kept or does not work", why, hint)
     }

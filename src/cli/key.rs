@@ -6,7 +6,9 @@ use serde_json::json;
 use super::failure::{Exit, Failure, Result};
 use super::output;
 use super::settings::{ConfigArgs, DatabaseArgs, connect};
+use crate::auth::audit::{self, Entry};
 use crate::auth::sealed::{self, Walk};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{DbError, Hold, Role};
 use crate::http::signin;
@@ -20,8 +22,8 @@ const BATCH: i64 = 100;
   timeledger key check
   TIMELEDGER_KEY=2:NEW,1:OLD timeledger key rotate
 
-Keys are those of auth.key, TIMELEDGER_KEY or auth.key_file; the first seals, all open. To take a new one: put it first,
-restart the servers, rotate, then take the old one out. What is interrupted goes on where it was.")]
+Keys are those of auth.key, TIMELEDGER_KEY or auth.key_file; the first seals, all open. To take a new one: put it behind
+the old one and restart every server, put it first and restart them again, rotate, then take the old one out. What is interrupted goes on where it was.")]
 pub struct Key {
     #[command(subcommand)]
     action: Action,
@@ -85,6 +87,13 @@ fn rotate(config: &Config, json: bool) -> Result {
         })?;
     }
     let Walk { done, closed, .. } = walk;
+    let details = json!({"secrets": done, "closed": closed, "key": vault.first()});
+    let details = details.as_object().cloned().unwrap_or_default();
+    let row = Entry { event: "key-rotated", outcome: "ok".to_owned(), details, ..Entry::default() };
+    conn.write::<_, DbError>(|tx| {
+        tx.hold(Hold::Exclusive)?;
+        audit::write(tx, &row, Clock::system().now())
+    })?;
     if json { output::json(&json!({"secrets": done})) } else { output::line(format!("{done} secrets sealed anew")) }?;
     if closed == 0 {
         return Ok(());

@@ -296,8 +296,12 @@ pub async fn serve_until(
     beside.iter().for_each(|task| task.abort());
     app.write_uses().await;
     signin::write_counts(&app).await;
-    let db = app.db.clone();
-    web::block(move || db.close()).await.map_err(io::Error::other)?;
+    let (db, outgoing) = (app.db.clone(), app.outgoing.clone());
+    let ended = move || {
+        outgoing.settle();
+        db.close();
+    };
+    web::block(ended).await.map_err(io::Error::other)?;
     outcome
 }
 

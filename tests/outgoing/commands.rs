@@ -35,7 +35,7 @@ fn a_connection_is_made_tested_and_listed_on_the_machine() {
         done(&["add", "Plant", "https://tfs.corp.example/tfs/Plant", "--kind", "server"], "");
         refused(&["add", "MAIN", "https://dev.azure.com/example"], "", "another connection is called MAIN");
         refused(&["test", "Main"], "", "no credential is kept");
-        done(&["credential", "main", "--kind", "pat", "--expires", "2199-03-01"], &format!("{}\n", pat("svc")));
+        done(&["credential", "main", "--kind", "pat", "--expires", "2099-03-01"], &format!("{}\n", pat("svc")));
         done(&["credential", "Main", "--kind", "pat", "--of", "tim@example.com"], &pat("tim"));
         assert!(done(&["test", "Main"], "").contains("Main takes it for svc (svc@corp)"));
         assert!(done(&["test", "Main", "--of", "TIM@example.com"], "").contains("takes it for tim"));
@@ -45,7 +45,8 @@ fn a_connection_is_made_tested_and_listed_on_the_machine() {
             (&list[0]["name"], &list[0]["state"], &list[1]["state"]),
             (&json!("Main"), &json!("ok"), &json!("ok"))
         );
-        assert!(done(&["list"], "").contains("pat ok, until 2199-03-01"));
+        // A day is good to its end.
+        assert!(done(&["list"], "").contains("pat ok, until 2099-03-02"));
         let cases = [
             (&["credential", "Main", "--kind", "pat"][..], "\n", "secret must have 1 to 4000 bytes"),
             (&["credential", "Main", "--kind", "pat"], "m4rked one\nm4rked two\n", "secret must have"),
@@ -57,6 +58,11 @@ fn a_connection_is_made_tested_and_listed_on_the_machine() {
                 "Services takes no Windows account",
             ),
             (&["credential", "Plant", "--kind", "ntlm"], "m4rked\n", "user must name the account"),
+            (
+                &["credential", "Plant", "--kind", "ntlm", "--account", "CORP\\"],
+                "m4rked\n",
+                "user must name the account",
+            ),
             (&["credential", "Nowhere", "--kind", "pat"], "m4rked\n", "there is no connection Nowhere"),
             (&["credential", "Main", "--kind", "pat", "--of", "nobody"], "m4rked\n", "nobody has this name"),
             (&["credential", "Main"], "m4rked\n", "--kind"),

@@ -124,6 +124,8 @@ pub enum Mood {
     LostAfter(Arc<dyn Fn() + Send + Sync>),
     /// Nothing is said for so long.
     Silent(Duration),
+    /// Good, after so long.
+    Slow(Duration),
 }
 
 struct Grants {
@@ -137,6 +139,8 @@ struct Grants {
     codes: HashMap<String, (String, String)>,
     lifetime: u32,
     refreshes: u32,
+    /// Done while a code is exchanged.
+    meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 /// A fake of Entra ID.
@@ -176,6 +180,7 @@ impl Entra {
             codes: HashMap::new(),
             lifetime: 3_600,
             refreshes: 0,
+            meanwhile: None,
         };
         let grants = Arc::new(Mutex::new(grants));
         let shared = Arc::clone(&grants);
@@ -195,6 +200,11 @@ impl Entra {
         lock(&self.grants).lifetime = seconds;
     }
 
+    /// What is done while a code is exchanged.
+    pub fn meanwhile(&self, done: impl Fn() + Send + Sync + 'static) {
+        lock(&self.grants).meanwhile = Some(Arc::new(done));
+    }
+
     /// How often a refresh token was shown.
     pub fn refreshes(&self) -> u32 {
         lock(&self.grants).refreshes
@@ -209,6 +219,7 @@ impl Entra {
     pub fn consent(&self, url: &str, person: &str) -> String {
         let query = url.split_once('?').expect("a query").1;
         let members: HashMap<String, String> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        assert_eq!(members["prompt"], "select_account");
         let expected = [("response_type", "code"), ("code_challenge_method", "S256"), ("client_id", "the-client")];
         expected.iter().for_each(|(name, value)| assert_eq!(members[*name], *value, "{url}"));
         assert_eq!(members["scope"], "499b84ac-1321-427f-aa17-267ca6975798/.default offline_access");
@@ -237,7 +248,13 @@ fn answer(shared: &Mutex<Grants>, asked: &Asked) -> Answered {
         };
         let digest = sha2::Sha256::digest(asked.member("code_verifier"));
         let is_right = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest) == challenge;
-        return if is_right { grants.pair(&person) } else { refused("invalid_grant") };
+        let answer = if is_right { grants.pair(&person) } else { refused("invalid_grant") };
+        let meanwhile = grants.meanwhile.take();
+        drop(grants);
+        if let Some(done) = meanwhile {
+            done();
+        }
+        return answer;
     }
     grants.refreshes += 1;
     let mood = grants.mood.clone();
@@ -263,6 +280,10 @@ fn answer(shared: &Mutex<Grants>, asked: &Asked) -> Answered {
             then();
             None
         }
+        Mood::Slow(time) => {
+            std::thread::sleep(time);
+            pair
+        }
         _ => pair,
     }
 }
@@ -275,6 +296,8 @@ pub enum Face {
     Fixed(u16, Vec<(&'static str, String)>),
     /// No answer.
     Closed,
+    /// Good to whom it knows; to all others this, in place of 401.
+    Else(u16, Vec<(&'static str, String)>),
 }
 
 /// A fake of Azure DevOps: it takes the access tokens of a fake of Entra ID, and personal access tokens `PERSON-pat`.
@@ -289,12 +312,18 @@ impl DevOps {
         let (grants, shown) = (Arc::clone(&entra.grants), Arc::clone(&face));
         let fake = Fake::start(move |asked| {
             match lock(&shown).clone() {
-                Face::Good => {}
+                Face::Good | Face::Else(..) => {}
                 Face::Fixed(status, headers) => return Some((status, headers, "<html>no JSON</html>".to_owned())),
                 Face::Closed => return None,
             }
             let who = shown_by(asked, &grants);
-            let Some(who) = who else { return Some((401, Vec::new(), String::new())) };
+            let Some(who) = who else {
+                let (status, headers) = match lock(&shown).clone() {
+                    Face::Else(status, headers) => (status, headers),
+                    _ => (401, Vec::new()),
+                };
+                return Some((status, headers, String::new()));
+            };
             let body = json!({"authenticatedUser": {
                 "providerDisplayName": who, "properties": {"Account": {"$type": "System.String", "$value": format!("{who}@corp")}},
             }});

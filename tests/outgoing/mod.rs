@@ -4,6 +4,7 @@
 mod commands;
 mod consent;
 mod fakes;
+mod hostile;
 mod leaks;
 mod ntlm;
 mod refresh;

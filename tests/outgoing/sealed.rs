@@ -1,6 +1,8 @@
 //! AU-64, row 34: what was moved, cut or sealed under another key opens for nobody; and keys turn under it.
 
 use serde_json::{Value, json};
+use timeledger::auth::audit::Entry;
+use timeledger::auth::outgoing::consent::Returned;
 use timeledger::auth::outgoing::{OutgoingError, Request, Whose};
 use timeledger::auth::vault::VaultError;
 
@@ -54,7 +56,7 @@ fn row_34_an_unknown_key_opens_nothing() {
         world.keep(TIM, "/my-credential", &pat("tim"));
         let outcome = world.send_with(OTHER_KEY, Whose::Service, &Request::get("_apis/projects"));
         assert!(
-            matches!(&outcome, Err(OutgoingError::Red(why)) if why.contains("the key 1, which is not configured")),
+            matches!(&outcome, Err(OutgoingError::Red(why)) if why.contains("does not have the key 1")),
             "{outcome:?}"
         );
         assert_eq!((world.service()["state"].as_str(), world.sent()), (Some("red"), 0));
@@ -102,7 +104,13 @@ fn au_64_keys_turn_under_what_is_kept() {
         let secret = |text: &str| secrecy::SecretString::from(text.to_owned());
         let cookie = secret(cookie.split_once('=').expect("a pair").1);
         let outgoing = world.outgoing(OTHER_KEY);
-        let kept = super::block_on(outgoing.finish((secret(&members["state"]), cookie), Ok(secret(&members["code"]))));
+        let kept = super::block_on(outgoing.finish(Returned {
+            state: secret(&members["state"]),
+            cookie,
+            code: Ok(secret(&members["code"])),
+            user_id: None,
+            by: Entry::default(),
+        }));
         assert_eq!(kept.expect("a way back"), "/connections");
         let doctor = |keys: &str| {
             let settings = [("TIMELEDGER_KEY", keys)];

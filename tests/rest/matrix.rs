@@ -5,6 +5,7 @@
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
+use timeledger::auth::audit::Entry;
 use timeledger::auth::outgoing::connections::{Product, Wanted};
 use timeledger::auth::outgoing::{Given, OutgoingError, Whose, connections, credentials};
 use timeledger::auth::sessions::{self, NewSession};
@@ -290,6 +291,10 @@ fn example(server: &Server, route: &Route, week: Week, log: &str, (n, user, role
             };
             Example { may_change_nothing: true, ..Example::new(target, body, Some(status)) }
         }
+        (Verb::Delete, "connections/{id}/credentials/{userId}") => {
+            let target = format!("v1/connections/{}/credentials/{}", connection_of(server, 5), TESS_ID);
+            Example { may_change_nothing: true, ..Example::new(target, Value::Null, Some(204)) }
+        }
         (Verb::Put | Verb::Delete, "connections/{id}/credential" | "connections/{id}/my-credential") => {
             let path = route.path.trim_start_matches("connections/{id}/");
             let target = format!("v1/connections/{}/{path}", connection_of(server, user));
@@ -346,9 +351,9 @@ fn connection_of(server: &Server, user: i32) -> Guid {
     let given = Given::of(("pat", "token", None), None, now).expect("a token");
     let make = |tx: &mut timeledger::db::Tx<'_>| {
         tx.hold(timeledger::db::Hold::Exclusive)?;
-        let made = connections::create(tx, None, &wanted, now).expect("a connection");
+        let made = connections::create(tx, &Entry::default(), &wanted, now).expect("a connection");
         for whose in [Whose::Service, Whose::Person(user)] {
-            credentials::keep(tx, &vault, (None, &made, whose), &given, now)?;
+            credentials::keep(tx, &vault, (&Entry::default(), &made, whose), &given, now)?;
         }
         Ok::<_, OutgoingError>(made.guid)
     };

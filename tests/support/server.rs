@@ -96,7 +96,16 @@ impl Server {
 
     /// Kills the server as `kill -9` does, and starts another on the same database and port.
     pub fn kill_and_restart(&mut self) {
-        writeln!(self.keeper.stdin.as_mut().expect("a pipe"), "KILL").expect("the keeper listens");
+        self.restart_after("KILL");
+    }
+
+    /// As an administrator does it: lets it end by itself, and starts another.
+    pub fn stop_and_restart(&mut self) {
+        self.restart_after("TERM");
+    }
+
+    fn restart_after(&mut self, signal: &str) {
+        writeln!(self.keeper.stdin.as_mut().expect("a pipe"), "{signal}").expect("the keeper listens");
         let _ = self.keeper.wait();
         self.keeper = keep(&self.database, self.address, &self.environment);
         self.wait_until_ready(&log_file(self.address.port()));

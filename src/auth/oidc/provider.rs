@@ -63,7 +63,7 @@ type OAuth = Configured<EndpointSet, EndpointSet>;
 #[derive(Debug)]
 pub struct Provider {
     pub rules: Rules,
-    http: reqwest::Client,
+    http: outbound::Client,
     known: RwLock<Known>,
     /// Held while keys are fetched. Who needs none of them does not wait; who waits finds what the first one got.
     fetching: Mutex<()>,
@@ -131,7 +131,7 @@ impl Provider {
     /// Nothing is fetched yet.
     pub fn new(rules: Rules) -> Result<Provider, String> {
         safe(&rules.issuer)?;
-        let http = outbound::client()?;
+        let http = outbound::Client::new()?;
         Ok(Provider { rules, http, known: RwLock::default(), fetching: Mutex::default() })
     }
 

@@ -6,9 +6,9 @@
 
 use diesel::prelude::*;
 use reqwest::Url;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::Whose;
+use super::{Whose, consent};
 use crate::auth::audit::{self, Entry};
 use crate::db::tables::{connections, name_key, outgoing_credentials};
 use crate::db::{AsConn, DbError, Failure, Hold, Tx};
@@ -80,6 +80,11 @@ impl Connection {
     pub fn product(&self) -> Product {
         Product::of(&self.kind).unwrap_or(Product::Server)
     }
+
+    /// Whether an address is of its scheme, host and port.
+    pub fn is_at(&self, url: &Url) -> bool {
+        Url::parse(&self.base_url).is_ok_and(|base| base.origin() == url.origin())
+    }
 }
 
 /// What is to be of a connection.
@@ -99,8 +104,8 @@ pub enum ConnectionError {
     #[error("name: another connection is called {0}")]
     Taken(String),
     #[error(
-        "baseUrl: credentials are kept for this connection, and go to its present scheme, host and port alone; make another \
-         connection, or remove them first"
+        "baseUrl: credentials are kept for this connection, and go to its present kind of server, scheme, host and port alone; make \
+         another connection, or remove them first"
     )]
     InUse,
     #[error("there is no connection {0}")]
@@ -149,8 +154,8 @@ pub fn find(conn: &mut impl AsConn, name: &str) -> Result<Connection, Connection
     found.ok_or_else(unknown)
 }
 
-/// Makes one; `by` is absent where it is done on the machine itself.
-pub fn create(tx: &mut Tx<'_>, by: Option<i32>, wanted: &Wanted, now: Instant) -> Result<Connection, ConnectionError> {
+/// Makes one. `by` tells the audit who does it, and is empty where it is done on the machine itself.
+pub fn create(tx: &mut Tx<'_>, by: &Entry, wanted: &Wanted, now: Instant) -> Result<Connection, ConnectionError> {
     tx.must_hold(Hold::Exclusive)?;
     let name = checked_name(tx, &wanted.name, None)?;
     let base_url = address(&wanted.base_url, wanted.allow_http)?;
@@ -166,14 +171,14 @@ pub fn create(tx: &mut Tx<'_>, by: Option<i32>, wanted: &Wanted, now: Instant) -
     );
     let insert = diesel::insert_into(connections::table).values(&row).returning(COLUMNS);
     let made: Connection = on!(tx, c => insert.get_result(c))?;
-    record(tx, by, "connection-made", &made, now)?;
+    record(tx, by, "connection-made", (&made, None), now)?;
     Ok(made)
 }
 
 /// Changes one. Whoever reads its address from then on finds the new one.
 pub fn change(
     tx: &mut Tx<'_>,
-    by: Option<i32>,
+    by: &Entry,
     before: &Connection,
     wanted: &Wanted,
     now: Instant,
@@ -181,9 +186,13 @@ pub fn change(
     tx.must_hold(Hold::Exclusive)?;
     let name = checked_name(tx, &wanted.name, Some(before.id))?;
     let url = address(&wanted.base_url, wanted.allow_http)?;
-    let stays = Url::parse(&before.base_url).is_ok_and(|old| old.origin() == url.origin());
-    if !stays && has_credentials(tx, before.id)? {
-        return Err(ConnectionError::InUse);
+    let stays = before.product() == wanted.product && before.is_at(&url);
+    if !stays {
+        if has_credentials(tx, before.id)? {
+            return Err(ConnectionError::InUse);
+        }
+        // Whoever is at Entra ID at this moment agreed to the former address.
+        consent::forget(tx, before.id)?;
     }
     let row = connections::table.find(before.id);
     let new = (
@@ -196,16 +205,16 @@ pub fn change(
     );
     on!(tx, c => diesel::update(row).set(new).execute(c))?;
     let after = by_id(tx, before.id)?.ok_or(DbError::NotFound)?;
-    record(tx, by, "connection-changed", &after, now)?;
+    record(tx, by, "connection-changed", (&after, Some(before)), now)?;
     Ok(after)
 }
 
 /// Removes one, with all that is kept for it.
-pub fn delete(tx: &mut Tx<'_>, by: Option<i32>, gone: &Connection, now: Instant) -> Result<(), DbError> {
+pub fn delete(tx: &mut Tx<'_>, by: &Entry, gone: &Connection, now: Instant) -> Result<(), DbError> {
     tx.must_hold(Hold::Exclusive)?;
     super::told::over_for_connection(tx, gone.id)?;
     on!(tx, c => diesel::delete(connections::table.find(gone.id)).execute(c))?;
-    record(tx, by, "connection-removed", gone, now)
+    record(tx, by, "connection-removed", (gone, None), now)
 }
 
 fn has_credentials(conn: &mut impl AsConn, id: i32) -> Result<bool, DbError> {
@@ -264,22 +273,18 @@ pub fn address(text: &str, allow_http: bool) -> Result<Url, ConnectionError> {
 /// AU-96. That secrets may go out in clear has a row of its own.
 fn record(
     tx: &mut Tx<'_>,
-    by: Option<i32>,
+    by: &Entry,
     event: &'static str,
-    about: &Connection,
+    (about, before): (&Connection, Option<&Connection>),
     now: Instant,
 ) -> Result<(), DbError> {
-    let details = json!({
-        "name": about.name, "baseUrl": about.base_url, "kind": about.kind, "allowHttp": about.allow_http,
-    });
-    let entry = Entry {
-        event,
-        outcome: "ok".to_owned(),
-        user_id: by,
-        target: Some(about.guid.to_string()),
-        details: details.as_object().cloned().unwrap_or_default(),
-        ..Entry::default()
-    };
+    let shown =
+        |it: &Connection| json!({"name": it.name, "baseUrl": it.base_url, "kind": it.kind, "allowHttp": it.allow_http});
+    let mut details = shown(about);
+    if let Some(before) = before {
+        details["before"] = shown(before);
+    }
+    let entry = done(event, by, about, &details);
     audit::write(tx, &entry, now)?;
     if about.allow_http && event != "connection-removed" {
         audit::write(tx, &Entry { event: "plain-http-allowed", ..entry }, now)?;
@@ -288,19 +293,21 @@ fn record(
 }
 
 /// What the audit says of a credential of a connection.
-pub(super) fn entry(event: &'static str, by: Option<i32>, about: &Connection, whose: Whose, kind: &str) -> Entry {
+pub(super) fn entry(event: &'static str, by: &Entry, about: &Connection, (whose, kind): (Whose, &str)) -> Entry {
     let (word, person) = match whose {
         Whose::Service => ("service", None),
         Whose::Person(id) => ("person", Some(id)),
     };
-    let details = json!({"connection": about.name, "for": word, "person": person, "kind": kind});
+    done(event, by, about, &json!({"connection": about.name, "for": word, "person": person, "kind": kind}))
+}
+
+fn done(event: &'static str, by: &Entry, about: &Connection, details: &Value) -> Entry {
     Entry {
         event,
         outcome: "ok".to_owned(),
-        user_id: by,
         target: Some(about.guid.to_string()),
         details: details.as_object().cloned().unwrap_or_default(),
-        ..Entry::default()
+        ..by.clone()
     }
 }
 

@@ -5,6 +5,7 @@
 //! bring the reader's credential to the sender.
 
 use diesel::prelude::*;
+use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -12,7 +13,9 @@ use subtle::ConstantTimeEq;
 use super::connections::{self, Connection};
 use super::credentials::{self, Given, Secret};
 use super::entra::Trouble;
+use super::send::takes_tokens_of_entra;
 use super::{Outgoing, OutgoingError, SECOND, Whose};
+use crate::auth::audit::Entry;
 use crate::auth::oidc::web::local_path;
 use crate::auth::sealed::VERIFIERS;
 use crate::auth::secret;
@@ -20,7 +23,7 @@ use crate::db::tables::{connect_states, users};
 use crate::db::{DbError, Hold, Tx};
 use crate::on;
 use crate::policy::Role;
-use crate::sql::Instant;
+use crate::sql::{Guid, Instant};
 
 /// For how long a browser may be away.
 pub const AWAY_SECONDS: i64 = 600;
@@ -42,23 +45,48 @@ pub struct Begun {
     pub cookie: SecretString,
 }
 
+/// A browser that is back.
+#[derive(Debug)]
+pub struct Returned {
+    pub state: SecretString,
+    /// The cookie that it kept.
+    pub cookie: SecretString,
+    /// Of the provider, or what that says instead.
+    pub code: Result<SecretString, String>,
+    /// Who is signed in there at this moment.
+    pub user_id: Option<i32>,
+    /// What the audit is to know of the request.
+    pub by: Entry,
+}
+
 /// Why nothing was brought back.
 #[derive(Debug, thiserror::Error)]
-pub enum Lost {
+pub enum Why {
     #[error("the state is unknown, was used, has expired, or is another browser's")]
     State,
     #[error("{0}")]
     Refused(String),
     #[error("whoever began has no right to it any more")]
     Denied,
+    #[error("somebody else is signed in in this browser by now")]
+    Somebody,
+    #[error("the connection leads elsewhere by now, or is gone")]
+    Moved,
     #[error(transparent)]
     Outgoing(#[from] OutgoingError),
 }
 
-impl From<DbError> for Lost {
-    fn from(error: DbError) -> Lost {
-        Lost::Outgoing(error.into())
+impl<E: Into<OutgoingError>> From<E> for Lost {
+    fn from(error: E) -> Lost {
+        Lost { why: Why::Outgoing(error.into()), begun_by: None }
     }
+}
+
+/// What was not brought back, and who had begun it for which connection.
+#[derive(Debug)]
+pub struct Lost {
+    pub why: Why,
+    pub begun_by: Option<(i32, Guid)>,
 }
 
 fn digest(secret: &str) -> Vec<u8> {
@@ -91,6 +119,12 @@ impl Outgoing {
     pub fn begin(&self, tx: &mut Tx<'_>, wish: &Wish, now: Instant) -> Result<Begun, OutgoingError> {
         tx.must_hold(Hold::Shared)?;
         let away = self.entra()?.depart().ok_or(OutgoingError::NotConfigured("server.public_url"))?;
+        let connection = connections::by_id(tx, wish.connection_id)?.ok_or(OutgoingError::Missing)?;
+        let address = Url::parse(&connection.base_url).ok();
+        if !address.as_ref().is_some_and(takes_tokens_of_entra) {
+            let host = address.and_then(|url| url.host_str().map(str::to_owned));
+            return Err(OutgoingError::Foreign(host.unwrap_or_default()));
+        }
         let cookie = SecretString::from(secret::draw()?);
         let mine = connect_states::table
             .filter(connect_states::user_id.eq(wish.user_id))
@@ -116,46 +150,82 @@ impl Outgoing {
         Ok(Begun { url: away.url, cookie })
     }
 
-    /// Takes a browser back, and keeps what it brings. Gives where it goes from here, and who was back.
-    pub async fn finish(
-        &self,
-        (state, cookie): (SecretString, SecretString),
-        code: Result<SecretString, String>,
-    ) -> Result<String, Lost> {
+    /// Takes a browser back, and keeps what it brings. Gives where it goes from here.
+    pub async fn finish(&self, returned: Returned) -> Result<String, Lost> {
         let now = self.now();
-        let asked = digest(state.expose_secret());
+        let asked = digest(returned.state.expose_secret());
         let known = connect_states::table.filter(connect_states::digest.eq(asked)).count();
         // Whoever makes one up takes no writer's turn.
         let known: i64 =
             self.0.db.read(move |conn| on!(conn, c => known.clone().get_result(c)).map_err(DbError::from)).await?;
         if known == 0 {
-            return Err(Lost::State);
+            return Err(Lost { why: Why::State, begun_by: None });
         }
+        let outgoing = self.clone();
+        // A browser that goes away must not cut off what the provider has given by then.
+        let brought = self.0.keeper.run(async move { outgoing.bring(returned, now).await });
+        let brought = brought.ok_or_else(|| DbError::Other("this server ends".to_owned()))?;
+        brought.await.map_err(|error| DbError::Other(format!("a sign-in at Entra ID ended: {error}")))?
+    }
+
+    async fn bring(&self, returned: Returned, now: Instant) -> Result<String, Lost> {
+        let Returned { state, cookie, code, user_id: present, by } = returned;
         let outgoing = self.clone();
         let back = self.0.db.write(move |tx| {
             tx.hold(Hold::Shared)?;
             // The state is used up, whatever comes of it.
             outgoing.take(tx, &state, &cookie, now)
         });
-        let back = back.await?.ok_or(Lost::State)?;
-        let code = code.map_err(Lost::Refused)?;
+        let back: Option<Back> = back.await?;
+        let back = back.ok_or(Lost { why: Why::State, begun_by: None })?;
+        let begun_by = Some((back.user_id, back.connection.guid));
+        let lost = |why| Lost { why, begun_by };
+        if present.is_some_and(|id| id != back.user_id) {
+            return Err(lost(Why::Somebody));
+        }
+        let code = code.map_err(|why| lost(Why::Refused(why)))?;
         let pair = self.entra()?.arrive(&self.0.client, (&code, &back.verifier), now).await;
         let pair = pair.map_err(|trouble| match trouble {
-            Trouble::Gone(why) | Trouble::Passing { why, .. } => Lost::Refused(why),
+            Trouble::Gone(why) | Trouble::Registration(why) | Trouble::Passing { why, .. } => lost(Why::Refused(why)),
         })?;
         let given = Given { secret: Secret::OAuth(pair), account: None, expires_at: None };
         let Back { user_id, connection, whose, return_to, .. } = back;
+        let by = Entry { user_id: Some(user_id), ..by };
         let outgoing = self.clone();
         let kept = self.0.db.write(move |tx| {
             tx.hold(Hold::Shared)?;
             if !may_still(tx, user_id, whose)? {
-                return Ok(false);
+                return Ok(Some(false));
             }
-            let owner = (Some(user_id), &connection, whose);
-            credentials::keep(tx, outgoing.vault(), owner, &given, now).map(|()| true)
+            // It was agreed to for the address of then.
+            let agreed = Url::parse(&connection.base_url).ok();
+            let connection = connections::by_id(tx, connection.id)?;
+            let Some(connection) = connection.filter(|now| agreed.as_ref().is_some_and(|url| now.is_at(url))) else {
+                return Ok(None);
+            };
+            credentials::keep(tx, outgoing.vault(), (&by, &connection, whose), &given, now).map(|()| Some(true))
         });
-        let kept: Result<bool, OutgoingError> = kept.await;
-        if kept? { Ok(return_to) } else { Err(Lost::Denied) }
+        let kept: Result<Option<bool>, OutgoingError> = kept.await;
+        match kept? {
+            Some(true) => Ok(return_to),
+            Some(false) => Err(lost(Why::Denied)),
+            None => Err(lost(Why::Moved)),
+        }
+    }
+
+    /// Forgets browsers that did not come back.
+    pub(super) async fn sweep(&self, now: Instant) -> Result<(), DbError> {
+        let old = move || connect_states::table.filter(connect_states::expires_at.le(now));
+        let count: i64 =
+            self.0.db.read(move |conn| on!(conn, c => old().count().get_result(c)).map_err(DbError::from)).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        let swept = self.0.db.write(move |tx| {
+            tx.hold(Hold::Shared)?;
+            on!(tx, c => diesel::delete(old()).execute(c)).map_err(DbError::from)
+        });
+        swept.await.map(drop)
     }
 
     fn take(
@@ -190,6 +260,13 @@ impl Outgoing {
         let verifier = SecretString::from(verifier);
         Ok(Some(Back { user_id: row.user_id, connection, whose, verifier, return_to: row.return_to }))
     }
+}
+
+/// Forgets browsers that are away for this connection.
+pub(super) fn forget(tx: &mut Tx<'_>, connection: i32) -> Result<(), DbError> {
+    let away = connect_states::table.filter(connect_states::connection_id.eq(connection));
+    on!(tx, c => diesel::delete(away).execute(c))?;
+    Ok(())
 }
 
 /// Ten minutes are long: a person may be disabled, or no administrator any more.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::connections::{self, Connection, Product};
 use super::state::State;
 use super::{Kind, OutgoingError, SECOND, Whose, told};
-use crate::auth::audit;
+use crate::auth::audit::{self, Entry};
 use crate::auth::sealed::CREDENTIALS;
 use crate::auth::vault::{Vault, VaultError};
 use crate::db::tables::outgoing_credentials as rows;
@@ -18,6 +18,8 @@ use crate::db::{AsConn, DbError, Hold, Tx};
 use crate::on;
 use crate::sql::{Guid, Instant};
 
+/// Why a credential is red which is sealed under a key that the server did not have.
+pub const NO_KEY: &str = "this server does not have the key";
 const OK: &str = "ok";
 const RED: &str = "red";
 /// A server that renews a credential and is silent for so long has died (AU-61).
@@ -101,6 +103,8 @@ pub struct Given {
     pub expires_at: Option<Instant>,
 }
 
+/// The longest life of a secret, in microseconds.
+const LONGEST_LIFE: i64 = 100 * 366 * 86_400 * SECOND;
 /// Bytes of a secret, and characters of an account's name.
 const LONGEST_SECRET: usize = 4_000;
 const LONGEST_ACCOUNT: usize = 256;
@@ -124,6 +128,9 @@ impl Given {
         if expires_at.is_some_and(|end| end <= now) {
             return Err(Unfit("expiresAt", "is over"));
         }
+        if expires_at.is_some_and(|end| end.0 - now.0 > LONGEST_LIFE) {
+            return Err(Unfit("expiresAt", "is more than a hundred years away"));
+        }
         let text = SecretString::from(secret.to_owned());
         let (secret, account) = match Kind::of(kind) {
             Some(Kind::Pat) if !secret.bytes().all(|byte| byte.is_ascii_graphic()) => {
@@ -131,8 +138,11 @@ impl Given {
             }
             Some(Kind::Pat) => (Secret::Pat(text), None),
             Some(Kind::Ntlm) => {
+                let is_name = |part: &str| !part.is_empty() && part.trim() == part;
                 let fits = |name: &&str| {
-                    is_line(name) && name.chars().count() <= LONGEST_ACCOUNT && name.matches('\\').count() <= 1
+                    let (domain, user) = name.split_once('\\').unwrap_or(("-", name));
+                    let is_whole = is_name(domain) && is_name(user) && !user.contains('\\');
+                    is_whole && is_line(name) && name.chars().count() <= LONGEST_ACCOUNT
                 };
                 let account =
                     account.filter(fits).ok_or(Unfit("user", "must name the account, such as DOMAIN\\user"))?;
@@ -214,6 +224,11 @@ impl Credential {
         }
     }
 
+    /// Whether it is red for want of a key alone: a server that has the key goes on with it.
+    pub fn wants_a_key(&self) -> bool {
+        self.is_refused() && self.reason.as_deref().is_some_and(|reason| reason.starts_with(NO_KEY))
+    }
+
     /// The secret. A blob that was cut, changed, moved from another row or sealed under a key that is gone is refused.
     pub fn open(&self, vault: &Vault) -> Result<Secret, VaultError> {
         let bytes = vault.open(&self.sealed, CREDENTIALS.place(self.id))?;
@@ -240,6 +255,12 @@ pub fn all(conn: &mut impl AsConn) -> Result<Vec<Credential>, DbError> {
     Ok(on!(conn, c => rows::table.order(rows::id).select(Credential::as_select()).load(c))?)
 }
 
+/// What people have of their own for a connection.
+pub fn of_people(conn: &mut impl AsConn, connection: i32) -> Result<Vec<Credential>, DbError> {
+    let of = rows::table.filter(rows::connection_id.eq(connection)).filter(rows::user_id.is_not_null());
+    Ok(on!(conn, c => of.order(rows::id).select(Credential::as_select()).load(c))?)
+}
+
 /// Every connection with what its owner has for it.
 pub fn states(conn: &mut impl AsConn, whose: Whose, now: Instant) -> Result<Vec<(Connection, Option<Held>)>, DbError> {
     let service = rows::table.filter(rows::user_id.is_null());
@@ -262,7 +283,7 @@ pub fn counts(conn: &mut impl AsConn, now: Instant) -> Result<[(State, usize); 3
 pub fn keep(
     tx: &mut Tx<'_>,
     vault: &Vault,
-    (by, connection, whose): (Option<i32>, &Connection, Whose),
+    (by, connection, whose): (&Entry, &Connection, Whose),
     given: &Given,
     now: Instant,
 ) -> Result<(), OutgoingError> {
@@ -275,6 +296,7 @@ pub fn keep(
     let kind = given.secret.kind().name();
     let id = match find(tx, connection.id, whose)? {
         Some(before) => {
+            tx.hold_row(before.guid)?;
             told::over(tx, &before)?;
             before.id
         }
@@ -303,8 +325,10 @@ pub fn keep(
         rows::changed_at.eq(now),
         rows::version.eq(rows::version + 1),
     );
-    on!(tx, c => diesel::update(rows::table.find(id)).set((new, good())).execute(c))?;
-    let entry = connections::entry("credential-kept", by, connection, whose, kind);
+    if on!(tx, c => diesel::update(rows::table.find(id)).set((new, good())).execute(c))? == 0 {
+        return Err(DbError::Conflict("a credential was removed while another took its place".to_owned()).into());
+    }
+    let entry = connections::entry("credential-kept", by, connection, (whose, kind));
     audit::write(tx, &entry, now)?;
     Ok(())
 }
@@ -337,14 +361,16 @@ fn good() -> Good {
 /// Forgets a credential; false: there was none.
 pub fn remove(
     tx: &mut Tx<'_>,
-    (by, connection, whose): (Option<i32>, &Connection, Whose),
+    (by, connection, whose): (&Entry, &Connection, Whose),
     now: Instant,
 ) -> Result<bool, DbError> {
     tx.must_hold(Hold::Shared)?;
+    tx.hold_row(connection.guid)?;
     let Some(gone) = find(tx, connection.id, whose)? else { return Ok(false) };
+    tx.hold_row(gone.guid)?;
     told::over(tx, &gone)?;
     on!(tx, c => diesel::delete(rows::table.find(gone.id)).execute(c))?;
-    let entry = connections::entry("credential-removed", by, connection, whose, &gone.kind);
+    let entry = connections::entry("credential-removed", by, connection, (whose, &gone.kind));
     audit::write(tx, &entry, now)?;
     Ok(true)
 }
@@ -376,49 +402,67 @@ pub fn claim(tx: &mut Tx<'_>, seen: &Credential, owner: Guid, now: Instant) -> R
 /// Keeps what a renewal brought. False: somebody gave another meanwhile.
 pub fn renewed(tx: &mut Tx<'_>, vault: &Vault, seen: &Credential, new: &Pair) -> Result<bool, OutgoingError> {
     tx.must_hold(Hold::Shared)?;
-    let sealed = vault.seal(&Secret::OAuth(new.clone()).bytes(), CREDENTIALS.place(seen.id))?;
-    let row = rows::table.filter(rows::id.eq(seen.id)).filter(rows::version.eq(seen.version));
+    let Some(row) = as_seen(tx, seen)? else { return Ok(false) };
+    let sealed = vault.seal(&Secret::OAuth(new.clone()).bytes(), CREDENTIALS.place(row.id))?;
     let new = (rows::sealed.eq(&sealed), rows::version.eq(rows::version + 1));
-    let done = on!(tx, c => diesel::update(row).set((new, good())).execute(c))?;
-    if done > 0 && seen.is_refused() {
-        told::over(tx, seen)?;
-    }
-    Ok(done > 0)
+    on!(tx, c => diesel::update(rows::table.find(row.id)).set((new, good())).execute(c))?;
+    told::works(tx, &row)?;
+    told::registration_works(tx)?;
+    Ok(true)
 }
 
-/// It is refused, revoked or over, and its people are told, once.
-pub fn fail(tx: &mut Tx<'_>, seen: &Credential, reason: &str, now: Instant) -> Result<(), DbError> {
+/// The row, which this transaction alone writes from here on; nothing where another secret has taken the place of what was
+/// seen.
+fn as_seen(tx: &mut Tx<'_>, seen: &Credential) -> Result<Option<Credential>, DbError> {
+    tx.hold_row(seen.guid)?;
+    Ok(by_id(tx, seen.id)?.filter(|row| row.version == seen.version))
+}
+
+/// A renewal of this server's is over; another's goes on.
+fn end_lease(tx: &mut Tx<'_>, id: i32, owner: Guid) -> Result<(), DbError> {
+    let mine = rows::table.find(id).filter(rows::lease_owner.eq(owner));
+    let idle = (rows::lease_owner.eq(None::<Guid>), rows::lease_until.eq(None::<Instant>));
+    on!(tx, c => diesel::update(mine).set(idle).execute(c))?;
+    Ok(())
+}
+
+/// It is refused, revoked or over, and its people are told, once. False: it is another by now. `renewal`: the server whose
+/// renewal this ends.
+pub fn fail(
+    tx: &mut Tx<'_>,
+    seen: &Credential,
+    (reason, renewal): (&str, Option<Guid>),
+    now: Instant,
+) -> Result<bool, DbError> {
     tx.must_hold(Hold::Shared)?;
-    let row = rows::table.filter(rows::id.eq(seen.id)).filter(rows::version.eq(seen.version));
-    let new = (
-        rows::state.eq(RED),
-        rows::reason.eq(reason),
-        rows::failed_at.eq(now),
-        rows::lease_owner.eq(None::<Guid>),
-        rows::lease_until.eq(None::<Instant>),
-    );
-    if on!(tx, c => diesel::update(row.filter(rows::state.eq(OK))).set(new).execute(c))? == 0 {
-        // Red already, and told.
-        on!(tx, c => diesel::update(row).set(new).execute(c))?;
-        return Ok(());
+    let Some(row) = as_seen(tx, seen)? else { return Ok(false) };
+    let new = (rows::state.eq(RED), rows::reason.eq(reason), rows::failed_at.eq(now));
+    on!(tx, c => diesel::update(rows::table.find(row.id)).set(new).execute(c))?;
+    if let Some(owner) = renewal {
+        end_lease(tx, row.id, owner)?;
     }
-    let Some(connection) = connections::by_id(tx, seen.connection_id)? else { return Ok(()) };
-    told::failed(tx, seen, &connection, reason, now)?;
-    let mut entry = connections::entry("credential-refused", None, &connection, seen.whose(), &seen.kind);
+    if row.is_refused() {
+        return Ok(true);
+    }
+    let Some(connection) = connections::by_id(tx, row.connection_id)? else { return Ok(true) };
+    told::failed(tx, &row, &connection, reason, now)?;
+    let mut entry = connections::entry("credential-refused", &Entry::default(), &connection, (row.whose(), &row.kind));
     entry.outcome = reason.to_owned();
-    audit::write(tx, &entry, now)
+    audit::write(tx, &entry, now)?;
+    Ok(true)
 }
 
 /// What waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waits {
-    /// The provider is not asked for a while.
-    Renewal,
+    /// The provider is not asked for a while; the renewal of this server is over.
+    Renewal(Guid),
     /// Nothing is sent for a while.
     Sending,
 }
 
-/// It may pass: the state stays, and the next try comes later, each time twice as late. Gives the time.
+/// It may pass: the state stays, and the next try comes when the other end asked for it, else each time twice as late. Gives
+/// the time.
 pub fn postpone(
     tx: &mut Tx<'_>,
     seen: &Credential,
@@ -427,19 +471,36 @@ pub fn postpone(
     now: Instant,
 ) -> Result<Instant, DbError> {
     tx.must_hold(Hold::Shared)?;
-    let doubled = (1_i64 << seen.failures.clamp(0, 10)).min(LONGEST_REST);
-    let rest = asked.unwrap_or_default().min(LONGEST_ASKED).max(doubled);
-    let until = Instant(now.0 + rest * SECOND);
-    let row = rows::table.filter(rows::id.eq(seen.id)).filter(rows::version.eq(seen.version));
-    let failed = (rows::reason.eq(why), rows::failed_at.eq(now), rows::failures.eq(seen.failures.saturating_add(1)));
+    let row = as_seen(tx, seen)?;
+    let failures = row.as_ref().map_or(seen.failures, |row| row.failures);
+    let doubled = (1_i64 << failures.clamp(0, 10)).min(LONGEST_REST);
+    let until = Instant(now.0 + asked.map_or(doubled, |asked| asked.clamp(1, LONGEST_ASKED)) * SECOND);
+    let Some(row) = row else { return Ok(until) };
+    let at = rows::table.find(row.id);
+    let failed = (rows::failed_at.eq(now), rows::failures.eq(failures.saturating_add(1)));
     match what {
-        Waits::Renewal => {
-            let idle = (rows::lease_owner.eq(None::<Guid>), rows::lease_until.eq(None::<Instant>));
-            on!(tx, c => diesel::update(row).set((failed, rows::refresh_after.eq(until), idle)).execute(c))?
+        Waits::Renewal(owner) => {
+            on!(tx, c => diesel::update(at).set((failed, rows::refresh_after.eq(until))).execute(c))?;
+            end_lease(tx, row.id, owner)?;
         }
-        Waits::Sending => on!(tx, c => diesel::update(row).set((failed, rows::send_after.eq(until))).execute(c))?,
-    };
+        Waits::Sending => {
+            on!(tx, c => diesel::update(at).set((failed, rows::send_after.eq(until))).execute(c))?;
+        }
+    }
+    // Why it is red is worth more.
+    if !row.is_refused() {
+        on!(tx, c => diesel::update(at).set(rows::reason.eq(why)).execute(c))?;
+    }
     Ok(until)
+}
+
+/// Nothing is sent for so many seconds, which is no failure.
+pub fn rest(tx: &mut Tx<'_>, seen: &Credential, seconds: i64, now: Instant) -> Result<(), DbError> {
+    tx.must_hold(Hold::Shared)?;
+    let Some(row) = as_seen(tx, seen)? else { return Ok(()) };
+    let until = Instant(now.0 + seconds.clamp(0, LONGEST_ASKED) * SECOND);
+    on!(tx, c => diesel::update(rows::table.find(row.id)).set(rows::send_after.eq(until)).execute(c))?;
+    Ok(())
 }
 
 /// Whether a success is news.
@@ -448,21 +509,18 @@ pub fn is_news(seen: &Credential, now: Instant) -> bool {
     is_old || seen.is_refused() || seen.failures > 0 || seen.reason.is_some()
 }
 
-/// It works. What was told of the provider stays, as long as that is left alone.
-pub fn worked(tx: &mut Tx<'_>, seen: &Credential, now: Instant) -> Result<(), DbError> {
+/// It works; `proof`: the other end said for whom, which makes a refused one good again. What was told of the provider stays,
+/// as long as that is left alone.
+pub fn worked(tx: &mut Tx<'_>, seen: &Credential, proof: Option<&str>, now: Instant) -> Result<(), DbError> {
     tx.must_hold(Hold::Shared)?;
-    let row = rows::table.filter(rows::id.eq(seen.id)).filter(rows::version.eq(seen.version));
-    let worked = (rows::worked_at.eq(now), rows::send_after.eq(None::<Instant>));
-    if on!(tx, c => diesel::update(row).set(worked).execute(c))? == 0 {
-        return Ok(());
+    let Some(row) = as_seen(tx, seen)?.filter(|row| proof.is_some() || !row.is_refused()) else { return Ok(()) };
+    let at = rows::table.find(row.id);
+    on!(tx, c => diesel::update(at).set((rows::worked_at.eq(now), rows::state.eq(OK))).execute(c))?;
+    if let Some(account) = proof.filter(|_| row.kind() == Some(Kind::OAuth) && row.account.is_none()) {
+        on!(tx, c => diesel::update(at).set(rows::account.eq(account)).execute(c))?;
     }
-    let good = (
-        rows::state.eq(OK),
-        rows::reason.eq(None::<String>),
-        rows::failed_at.eq(None::<Instant>),
-        rows::failures.eq(0),
-    );
-    let row = row.filter(rows::refresh_after.is_null().or(rows::refresh_after.le(now)));
-    on!(tx, c => diesel::update(row).set(good).execute(c))?;
-    if seen.is_refused() { told::over(tx, seen) } else { Ok(()) }
+    let good = (rows::reason.eq(None::<String>), rows::failed_at.eq(None::<Instant>), rows::failures.eq(0));
+    let at = at.filter(rows::refresh_after.is_null().or(rows::refresh_after.le(now)));
+    on!(tx, c => diesel::update(at).set(good).execute(c))?;
+    told::works(tx, &row)
 }

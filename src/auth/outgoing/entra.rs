@@ -9,13 +9,11 @@ use oauth2::{
     HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope,
     TokenResponse, TokenUrl,
 };
-use reqwest::Client;
-use reqwest::header::RETRY_AFTER;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::SECOND;
 use super::credentials::Pair;
-use crate::auth::outbound::{self, safe};
+use crate::auth::outbound::{self, Client, safe};
 use crate::sql::Instant;
 
 /// Azure DevOps, as Entra ID knows it, and what brings a refresh token.
@@ -34,6 +32,8 @@ type Registered = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, Endpo
 pub enum Trouble {
     /// The grant is gone: somebody has to sign in again.
     Gone(String),
+    /// The provider does not take this site's registration; nothing is wrong with the grant.
+    Registration(String),
     /// It may pass; with the seconds for which the provider wants to be left alone.
     Passing { why: String, rest: Option<i64> },
 }
@@ -106,6 +106,8 @@ impl Entra {
             .authorize_url(|| CsrfToken::new_random_len(STATE))
             .add_scopes(scopes)
             .set_pkce_challenge(challenge)
+            // Else a browser may come straight back as whoever is signed in there.
+            .add_extra_param("prompt", "select_account")
             .url();
         Some(Departure {
             url: url.to_string(),
@@ -158,7 +160,7 @@ async fn asked(http: Client, request: HttpRequest) -> Result<HttpResponse, Unans
     let answer = answer.map_err(|error| Unanswered { why: format!("the provider: {error}"), rest: None })?;
     let status = answer.status();
     if status.is_server_error() || status.as_u16() == 429 {
-        let rest = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let rest = outbound::retry_after(answer.headers());
         return Err(Unanswered { why: format!("the provider answers {}", status.as_u16()), rest });
     }
     Ok(answer)
@@ -176,6 +178,9 @@ fn trouble(error: &RequestTokenError<Unanswered, BasicErrorResponse>) -> Trouble
                 "invalid_grant" | "interaction_required" | "consent_required" | "login_required" => {
                     Trouble::Gone(format!("Entra ID says {code}: somebody must sign in there again"))
                 }
+                "invalid_client" | "unauthorized_client" => Trouble::Registration(format!(
+                    "Entra ID says {code}: it does not take the registration in azure_devops.client_id, or its secret has ended"
+                )),
                 _ => passing(&format!("Entra ID says {code}; look at the registration in azure_devops.client_id")),
             }
         }

@@ -83,6 +83,15 @@ pub(super) async fn ask(
 ) -> Result<Response, Silence> {
     let mut line = Line::open(tls, url).await?;
     let first = line.ask(url, request, &negotiate()?, Bytes::new()).await?;
+    // What is answered before anybody is asked who this is, says nothing of the account.
+    match first.status {
+        401 => {}
+        200..=299 => {
+            let why = format!("it answers {} without asking who this is; is there a proxy?", first.status);
+            return Err(Silence::Passing(why));
+        }
+        _ => return Ok(first),
+    }
     let challenge = challenge(&first)?;
     let answer = answer(&challenge, account, now)?;
     line.ask(url, request, &answer, Bytes::from(request.body.clone())).await
@@ -149,11 +158,6 @@ fn negotiate() -> Result<Vec<u8>, Silence> {
 
 /// The challenge of a first answer.
 fn challenge(answer: &Response) -> Result<Vec<u8>, Silence> {
-    if answer.status != 401 {
-        let passes = answer.status == 429 || answer.status >= 500;
-        let why = format!("it answers {} to the first message of a handshake", answer.status);
-        return Err(if passes { Silence::Passing(why) } else { Silence::Refused(why) });
-    }
     let mut lines = answer.headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|line| line.to_str().ok());
     let token =
         lines.find_map(|line| line.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("ntlm ")).map(|_| &line[5..]));

@@ -12,6 +12,7 @@
 //! | [`told`] | a row that ends or fails | notices to its people, and their end |
 //! | [`entra`] | codes, refresh tokens | pairs of tokens, or why there are none |
 //! | [`consent`] | a person with a browser | a state, and what it brings back |
+//! | [`keeper`] | what must come to its end | its end, whoever waits for it |
 //! | [`refresh`] | a pair that ends | its successor, fetched by one server and kept before it is used |
 //! | [`send`] | a request | its answer, judged |
 //! | [`handshake`] | a request, an account | its answer, over a connection of its own |
@@ -21,6 +22,7 @@ pub mod consent;
 pub mod credentials;
 pub mod entra;
 mod handshake;
+mod keeper;
 mod refresh;
 pub mod send;
 pub mod state;
@@ -28,8 +30,7 @@ mod told;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-
-use reqwest::Client;
+use std::time::Duration;
 
 use super::outbound;
 use super::vault::{Vault, VaultError};
@@ -44,6 +45,8 @@ pub use send::{Request, Response};
 pub use state::State;
 
 const SECOND: i64 = 1_000_000;
+/// How long a server that stops waits for providers.
+const SETTLING: Duration = Duration::from_secs(15);
 
 /// Whose credential is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,6 +116,11 @@ pub enum OutgoingError {
     Moved(String),
     #[error("{0} is not at the connection's address; nothing was sent")]
     Elsewhere(String),
+    /// A token of Entra ID opens every organization of its person.
+    #[error(
+        "tokens of Entra ID go to dev.azure.com alone, not to {0}; use a personal access token or a Windows account there"
+    )]
+    Foreign(String),
     /// The setting that is missing.
     #[error("{0} is not set")]
     NotConfigured(&'static str),
@@ -148,8 +156,9 @@ struct Inner {
     clock: Clock,
     vault: Vault,
     entra: Option<Entra>,
-    client: Client,
+    client: outbound::Client,
     tls: Arc<rustls::ClientConfig>,
+    keeper: keeper::Keeper,
     /// Names this server in leases.
     owner: Guid,
     /// One renewal of a credential at a time.
@@ -170,11 +179,17 @@ impl Outgoing {
             clock,
             vault,
             entra,
-            client: outbound::client()?,
+            client: outbound::Client::new()?,
             tls: Arc::new(outbound::tls()?),
+            keeper: keeper::Keeper::new().map_err(|error| error.to_string())?,
             owner: Guid(uuid::Uuid::new_v4()),
             turns: Mutex::default(),
         })))
+    }
+
+    /// Waits for what a provider is giving at this moment. Blocks; before the database is closed.
+    pub fn settle(&self) {
+        self.0.keeper.settle(SETTLING);
     }
 
     /// The keys that seal, for whoever keeps a secret.

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant as Moment, sleep, timeout};
 
-use super::credentials::{self, Claim, Credential, Pair, Secret, Waits};
+use super::credentials::{self, Claim, Credential, NO_KEY, Pair, Secret, Waits};
 use super::entra::Trouble;
-use super::{Outgoing, OutgoingError};
+use super::{Outgoing, OutgoingError, told};
+use crate::auth::vault::VaultError;
 use crate::db::{DbError, Hold};
+use crate::sql::Guid;
 
 /// How long who does not renew waits for who does.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,7 +28,8 @@ impl Outgoing {
     pub(super) async fn renewed(&self, seen: &Credential) -> Result<Credential, OutgoingError> {
         let (outgoing, seen) = (self.clone(), seen.clone());
         // A request that is cut off must not cut off a renewal between the provider's answer and its keeping.
-        let renewal = tokio::spawn(async move { outgoing.renew(&seen).await });
+        let renewal = self.0.keeper.run(async move { outgoing.renew(&seen).await });
+        let renewal = renewal.ok_or_else(|| DbError::Other("this server ends".to_owned()))?;
         match timeout(PATIENCE + LOOK_EVERY, renewal).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => Err(DbError::Other(format!("a renewal ended: {error}")).into()),
@@ -46,7 +49,7 @@ impl Outgoing {
                 return Ok(row);
             }
             // Who insists on trying a refused one has seen that it is.
-            if row.is_refused() && !seen.is_refused() {
+            if row.is_refused() && !row.wants_a_key() && !seen.is_refused() {
                 return Err(OutgoingError::Red(row.reason.unwrap_or_default()));
             }
             if let Some(after) = row.refresh_after.filter(|after| now < *after) {
@@ -76,8 +79,9 @@ impl Outgoing {
         let old = match row.open(&self.0.vault) {
             Ok(Secret::OAuth(pair)) => pair,
             Ok(_) => return Err(OutgoingError::Missing),
-            Err(error) => return self.fail(&row, &format!("the kept secret does not open: {error}")).await,
+            Err(error) => return self.unopened(&row, error).await,
         };
+        let owner = self.0.owner;
         let asked = match self.entra() {
             Ok(entra) => entra.renew(&self.0.client, &old, self.now()).await,
             Err(error) => Err(Trouble::Passing { why: error.to_string(), rest: None }),
@@ -86,11 +90,21 @@ impl Outgoing {
             Ok(new) => self.kept(row, new).await,
             Err(Trouble::Gone(why)) if claim == Claim::Left => {
                 let lost = "a server ended while it renewed this, and what it was given is lost";
-                self.fail(&row, &format!("{lost}; {why}")).await
+                self.fail(&row, &format!("{lost}; {why}"), Some(owner)).await
             }
-            Err(Trouble::Gone(why)) => self.fail(&row, &why).await,
+            Err(Trouble::Gone(why)) => self.fail(&row, &why, Some(owner)).await,
+            Err(Trouble::Registration(why)) => {
+                let (told, now) = (why.clone(), self.now());
+                let noted = self.0.db.write(move |tx| {
+                    tx.hold(Hold::Shared)?;
+                    told::registration_fails(tx, &told, now)
+                });
+                noted.await?;
+                let until = self.postponed(&row, Waits::Renewal(owner), &why, None).await?;
+                Err(OutgoingError::Later { why, until: Some(until) })
+            }
             Err(Trouble::Passing { why, rest }) => {
-                let until = self.postponed(&row, Waits::Renewal, &why, rest).await?;
+                let until = self.postponed(&row, Waits::Renewal(owner), &why, rest).await?;
                 Err(OutgoingError::Later { why, until: Some(until) })
             }
         }
@@ -118,20 +132,42 @@ impl Outgoing {
         self.0.db.read(move |conn| credentials::by_id(conn, id)).await?.ok_or(OutgoingError::Missing)
     }
 
-    /// Notes that a credential is good no more, and says so.
-    pub(super) async fn fail<T>(&self, row: &Credential, reason: &str) -> Result<T, OutgoingError> {
-        tracing::warn!(credential = row.id, connection = row.connection_id, cause = reason, "a credential is refused");
-        let (row, why, now) = (row.clone(), reason.to_owned(), self.now());
-        let noted: Result<(), DbError> = self
+    /// Notes that a credential is good no more, and says so. `renewal`: the server whose renewal this ends.
+    pub(super) async fn fail<T>(
+        &self,
+        row: &Credential,
+        reason: &str,
+        renewal: Option<Guid>,
+    ) -> Result<T, OutgoingError> {
+        let (seen, why, now) = (row.clone(), reason.to_owned(), self.now());
+        let noted: Result<bool, DbError> = self
             .0
             .db
             .write(move |tx| {
                 tx.hold(Hold::Shared)?;
-                credentials::fail(tx, &row, &why, now)
+                credentials::fail(tx, &seen, (&why, renewal), now)
             })
             .await;
-        noted?;
+        if !noted? {
+            let why = "another secret has taken the place of the one that is refused; try again".to_owned();
+            return Err(OutgoingError::Later { why, until: None });
+        }
+        tracing::warn!(credential = row.id, connection = row.connection_id, cause = reason, "a credential is refused");
         Err(OutgoingError::Red(reason.to_owned()))
+    }
+
+    /// A secret that does not open. Nothing is wrong with it where the whole site has lost its keys.
+    pub(super) async fn unopened<T>(&self, row: &Credential, error: VaultError) -> Result<T, OutgoingError> {
+        let renewal = Some(self.0.owner);
+        match error {
+            VaultError::UnknownKey(_) if self.0.vault.is_empty() => Err(OutgoingError::Vault(VaultError::NoKey)),
+            error if self.0.vault.is_empty() => Err(OutgoingError::Vault(error)),
+            VaultError::UnknownKey(key) => {
+                let advice = "put it into TIMELEDGER_KEY or auth.key_file, behind the one that seals";
+                self.fail(row, &format!("{NO_KEY} {key}; {advice}"), renewal).await
+            }
+            error => self.fail(row, &format!("the kept secret does not open: {error}"), renewal).await,
+        }
     }
 
     pub(super) async fn postponed(
@@ -154,5 +190,5 @@ impl Outgoing {
 }
 
 fn waits() -> OutgoingError {
-    OutgoingError::Later { why: "another server renews this credential".to_owned(), until: None }
+    OutgoingError::Later { why: "this credential is being renewed; try again in a moment".to_owned(), until: None }
 }

@@ -2,7 +2,7 @@
 //!
 //! In: a connection, whose credential, a request. Out: the answer, after what it says of the credential was noted: that it
 //! works, that it is refused (AU-63), that the other end wants to be left alone for a while (AU-62). Azure DevOps answers a
-//! token that it does not take in several ways; all of them are judged here, in [`judged`].
+//! token that it does not take in several ways; all of them are known here, in [`refusal`].
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use serde::Deserialize;
 
 use super::connections::{self, Connection, Product};
 use super::credentials::{self, Credential, Secret, Waits};
-use super::{Kind, Outgoing, OutgoingError, SECOND, State, Whose, handshake, told};
+use super::{Kind, Outgoing, OutgoingError, SECOND, Whose, handshake, told};
 use crate::auth::outbound;
-use crate::auth::vault::VaultError;
+use crate::auth::throttle::{self, Attempt, Gate, Limits};
 use crate::db::{DbError, Hold};
 use crate::sql::Instant;
 
@@ -51,7 +51,8 @@ impl Request {
         let elsewhere = || OutgoingError::Elsewhere(self.target.chars().take(200).collect());
         // The rules may have become stricter since the connection was made.
         let base = connections::address(&connection.base_url, connection.allow_http).map_err(|_| elsewhere())?;
-        let is_whole = self.target.contains("://");
+        let scheme = self.target.split_once("://").map(|(scheme, _)| scheme);
+        let is_whole = scheme.is_some_and(|scheme| !scheme.contains(['/', '?', '#']));
         let below = format!("{}/{}", connection.base_url, self.target.trim_start_matches('/'));
         let url = Url::parse(if is_whole { &self.target } else { &below }).map_err(|_| elsewhere())?;
         let is_bare = url.username().is_empty() && url.password().is_none();
@@ -78,9 +79,14 @@ impl Response {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Seconds for which the other end wants to be left alone.
-    fn rest(&self) -> Option<i64> {
-        self.header(header::RETRY_AFTER).trim().parse().ok().filter(|seconds| *seconds >= 0)
+    /// Whether it is what was asked for, and no page that somebody on the way has put in its place.
+    fn is_success(&self) -> bool {
+        (200..300).contains(&self.status) && !self.header(header::CONTENT_TYPE).starts_with("text/html")
+    }
+
+    /// Whether the other end has trouble, or has had enough.
+    fn is_busy(&self) -> bool {
+        self.status == 429 || self.status >= 500
     }
 }
 
@@ -110,21 +116,25 @@ enum Insist {
 impl Outgoing {
     /// Sends a request with a credential and gives the answer, whatever its status, unless it refuses the credential.
     pub async fn send(&self, connection: i32, whose: Whose, request: &Request) -> Result<Response, OutgoingError> {
-        self.try_with(connection, whose, request, Insist::No).await
+        let (row, response) = self.try_with(connection, whose, request, Insist::No).await?;
+        if response.is_success() {
+            // One that wanted a key has it here: that is as good as a proof.
+            self.worked(&row, row.wants_a_key().then_some("")).await?;
+        }
+        Ok(response)
     }
 
     /// Asks Azure DevOps who this is, even with a credential that was refused before: it may have been mended there.
     pub async fn test(&self, connection: i32, whose: Whose) -> Result<Identity, OutgoingError> {
         let request = Request::get("_apis/connectionData?api-version=7.1-preview");
-        let response = self.try_with(connection, whose, &request, Insist::Yes).await?;
+        let (row, response) = self.try_with(connection, whose, &request, Insist::Yes).await?;
         let read: Option<ConnectionData> = serde_json::from_slice(&response.body).ok();
         let user = read.filter(|_| response.status == 200).and_then(|data| data.authenticated_user);
-        let user = user.ok_or_else(|| OutgoingError::Later {
-            why: format!("the address answers {}, but not as Azure DevOps does; look at baseUrl", response.status),
-            until: None,
-        })?;
+        let Some(user) = user else { return Err(self.unproven(row.id, &response).await?) };
         let account = user.properties.and_then(|properties| properties.account).map(|account| account.value);
-        Ok(Identity { name: user.name.unwrap_or_default(), account })
+        let name = user.name.unwrap_or_default();
+        self.worked(&row, Some(account.as_deref().unwrap_or(&name))).await?;
+        Ok(Identity { name, account })
     }
 
     async fn try_with(
@@ -133,7 +143,7 @@ impl Outgoing {
         whose: Whose,
         request: &Request,
         insist: Insist,
-    ) -> Result<Response, OutgoingError> {
+    ) -> Result<(Credential, Response), OutgoingError> {
         let found = self.0.db.read(move |conn| {
             let connection = connections::by_id(conn, connection)?;
             let Some(connection) = connection else { return Ok::<_, DbError>(None) };
@@ -142,42 +152,100 @@ impl Outgoing {
         let (connection, row) = found.await?.ok_or(OutgoingError::Missing)?;
         let url = request.address(&connection)?;
         self.check(&row, insist).await?;
-        let (row, secret) = self.fresh(row).await?;
-        let answer = self.show(&secret, row.account.as_deref(), &url, request).await;
-        let was_refused = matches!(&answer, Ok(response) if response.status == 401);
-        if row.kind() != Some(Kind::OAuth) || !was_refused {
-            return self.judged(&connection, &row, answer).await;
+        let is_foreign = row.kind() == Some(Kind::OAuth) && !takes_tokens_of_entra(&url);
+        if is_foreign {
+            return Err(OutgoingError::Foreign(url.host_str().unwrap_or_default().to_owned()));
         }
-        let row = self.renewed(&row).await?;
-        let secret = self.opened(&row).await?;
-        let answer = self.show(&secret, row.account.as_deref(), &url, request).await;
-        self.judged(&connection, &row, answer).await
+        let (mut row, secret) = self.fresh(row).await?;
+        self.may_guess(&row).await?;
+        let mut answer = self.show(&secret, row.account.as_deref(), &url, request).await;
+        let was_refused = matches!(&answer, Ok(response) if refusal(&connection, &row, response).is_some());
+        if row.kind() == Some(Kind::OAuth) && was_refused {
+            row = self.renewed(&row).await?;
+            let secret = self.opened(&row).await?;
+            answer = self.show(&secret, row.account.as_deref(), &url, request).await;
+        }
+        let response = self.judged(&connection, &row, answer).await?;
+        Ok((row, response))
     }
 
     /// Whether anything may be sent at this moment.
     async fn check(&self, row: &Credential, insist: Insist) -> Result<(), OutgoingError> {
         let now = self.now();
-        if row.state(now) == State::Red && !row.is_refused() {
-            return self.fail(row, told::EXPIRED).await;
+        if row.expires_at.is_some_and(|end| end <= now) {
+            return self.fail(row, told::EXPIRED, None).await;
         }
-        if insist == Insist::Yes {
+        let why = row.reason.clone();
+        if let Some(after) = row.send_after.filter(|after| now < *after) {
+            let why = why.unwrap_or_else(|| RESTS.to_owned());
+            return Err(OutgoingError::Later { why, until: Some(after) });
+        }
+        if !row.is_refused() || row.wants_a_key() && row.open(&self.0.vault).is_ok() {
             return Ok(());
         }
-        let why = row.reason.clone().unwrap_or_default();
-        match row.send_after.filter(|after| now < *after) {
-            _ if row.is_refused() => Err(OutgoingError::Red(why)),
-            Some(after) => Err(OutgoingError::Later { why, until: Some(after) }),
-            None => Ok(()),
+        // A password is never shown again: each time, a domain comes nearer to locking the account. Nor is a provider asked
+        // time and again.
+        let is_final = why.as_deref() == Some(WRONG_PASSWORD);
+        let was_now = row.kind() == Some(Kind::OAuth) && row.failed_at.is_some_and(|at| now.0 - at.0 < TRIED_EVERY);
+        if insist == Insist::No || is_final || was_now {
+            return Err(OutgoingError::Red(why.unwrap_or_default()));
         }
+        Ok(())
     }
 
     async fn opened(&self, row: &Credential) -> Result<Secret, OutgoingError> {
         match row.open(&self.0.vault) {
             Ok(secret) => Ok(secret),
-            // Nothing is wrong with the credential where the whole site has lost its keys.
-            Err(error) if self.0.vault.is_empty() => Err(no_key(error)),
-            Err(error) => self.fail(row, &format!("the kept secret does not open: {error}")).await,
+            Err(error) => self.unopened(row, error).await,
         }
+    }
+
+    /// Whether a password that has not shown yet that it is right may be tried: whoever keeps one after the other would guess
+    /// it, or have the domain lock the account (AU-90).
+    async fn may_guess(&self, row: &Credential) -> Result<(), OutgoingError> {
+        let Some(attempt) = guess(row).filter(|_| row.worked_at.is_none()) else { return Ok(()) };
+        let now = self.now();
+        let gate = self.0.db.read(move |conn| throttle::gate(conn, &attempt, &GUESSES, now)).await?;
+        if matches!(gate, Gate::Open | Gate::Wait) {
+            return Ok(());
+        }
+        let why = "wrong passwords of this account came several times; to keep the domain from locking it, nothing is sent for a \
+                   quarter of an hour";
+        Err(OutgoingError::Later { why: why.to_owned(), until: Some(Instant(now.0 + GUESSES.window)) })
+    }
+
+    /// Notes that a credential works; `proof`: the other end said for whom.
+    async fn worked(&self, row: &Credential, proof: Option<&str>) -> Result<(), OutgoingError> {
+        let now = self.now();
+        if !credentials::is_news(row, now) {
+            return Ok(());
+        }
+        let (row, proof) = (row.clone(), proof.map(str::to_owned));
+        let noted: Result<(), DbError> = self
+            .0
+            .db
+            .write(move |tx| {
+                tx.hold(Hold::Shared)?;
+                credentials::worked(tx, &row, proof.as_deref(), now)?;
+                match guess(&row) {
+                    Some(attempt) => throttle::succeeded(tx, &attempt, now),
+                    None => Ok(()),
+                }
+            })
+            .await;
+        Ok(noted?)
+    }
+
+    /// Why an answer does not tell whose the credential is.
+    async fn unproven(&self, row: i32, response: &Response) -> Result<OutgoingError, DbError> {
+        let status = response.status;
+        let (why, is_busy) = match status {
+            403 => ("Azure DevOps answers 403: the account may not use it".to_owned(), false),
+            _ if response.is_busy() => (format!("Azure DevOps answers {status}; it is busy, or in trouble"), true),
+            _ => (format!("the address answers {status}, but not as Azure DevOps does; look at baseUrl"), false),
+        };
+        let row = self.0.db.read(move |conn| credentials::by_id(conn, row)).await?;
+        Ok(OutgoingError::Later { why, until: row.filter(|_| is_busy).and_then(|row| row.send_after) })
     }
 
     /// The secret, and of a pair one that lasts for a while.
@@ -258,7 +326,7 @@ impl Outgoing {
     ) -> Result<Response, OutgoingError> {
         let response = match answer {
             Ok(response) => response,
-            Err(Silence::Refused(why)) => return self.fail(row, &why).await,
+            Err(Silence::Refused(why)) => return self.fail(row, &why, None).await,
             Err(Silence::Passing(why)) => {
                 let why = format!("Azure DevOps cannot be reached: {why}");
                 let until = self.postponed(row, Waits::Sending, &why, None).await?;
@@ -266,22 +334,28 @@ impl Outgoing {
             }
         };
         if let Some(why) = refusal(connection, row, &response) {
-            return self.fail(row, why).await;
+            if let Some(attempt) = guess(row) {
+                let now = self.now();
+                let counted = self.0.db.write(move |tx| {
+                    tx.hold(Hold::Shared)?;
+                    throttle::failed(tx, &attempt, &GUESSES, now)
+                });
+                counted.await?;
+            }
+            return self.fail(row, why, None).await;
         }
         if (300..400).contains(&response.status) && response.status != 304 {
             return Err(OutgoingError::Moved(place(response.header(header::LOCATION))));
         }
-        if matches!(response.status, 429 | 502..=504) || response.rest().is_some() {
+        let asked = outbound::retry_after(&response.headers);
+        if response.is_busy() {
             let why = format!("Azure DevOps answers {} and wants to be left alone", response.status);
-            self.postponed(row, Waits::Sending, &why, response.rest()).await?;
-            return Ok(response);
-        }
-        let now = self.now();
-        if response.status < 500 && credentials::is_news(row, now) {
-            let row = row.clone();
+            self.postponed(row, Waits::Sending, &why, asked).await?;
+        } else if let Some(seconds) = asked {
+            let (row, now) = (row.clone(), self.now());
             let noted = self.0.db.write(move |tx| {
                 tx.hold(Hold::Shared)?;
-                credentials::worked(tx, &row, now)
+                credentials::rest(tx, &row, seconds, now)
             });
             noted.await.map_err(OutgoingError::Database)?;
         }
@@ -289,11 +363,20 @@ impl Outgoing {
     }
 }
 
-fn no_key(error: VaultError) -> OutgoingError {
-    match error {
-        VaultError::UnknownKey(_) => OutgoingError::Vault(VaultError::NoKey),
-        error => OutgoingError::Vault(error),
-    }
+/// How passwords that nobody has proven yet are counted.
+const GUESSES: Limits = Limits { pair: 3, address: 1_000, account: i32::MAX, domain: 3, window: 900 * SECOND };
+
+/// Of a password: the account that it is tried for, whatever its name is written like.
+fn guess(row: &Credential) -> Option<Attempt> {
+    let account = row.account.as_deref().filter(|_| row.kind() == Some(Kind::Ntlm))?;
+    let user = account.split_once('\\').map_or(account, |(_, user)| user);
+    let user = user.split_once('@').map_or(user, |(user, _)| user);
+    Some(Attempt { account: Some(format!("azure-devops {}", user.to_lowercase())), network: None })
+}
+
+/// Azure DevOps Services, or this machine itself.
+pub(super) fn takes_tokens_of_entra(url: &Url) -> bool {
+    url.scheme() == "https" && url.host_str() == Some("dev.azure.com") || outbound::is_here(url)
 }
 
 fn bearing(scheme: &str, text: &str) -> Option<HeaderValue> {
@@ -318,7 +401,7 @@ fn refusal(connection: &Connection, row: &Credential, response: &Response) -> Op
             Some(Kind::Pat) => {
                 "the personal access token is refused: it was revoked, has expired, or is of another organization"
             }
-            Some(Kind::Ntlm) => "the account or its password is refused",
+            Some(Kind::Ntlm) => WRONG_PASSWORD,
             _ => "a fresh token of Entra ID is refused: the account has no access to this organization",
         });
     }
@@ -329,6 +412,10 @@ fn refusal(connection: &Connection, row: &Credential, response: &Response) -> Op
         .then_some("Azure DevOps answers with its sign-in page: the credential was revoked, or has expired")
 }
 
+/// A provider is asked again for a credential that it refused, at most so often.
+const TRIED_EVERY: i64 = 10 * SECOND;
+const RESTS: &str = "Azure DevOps wants to be left alone for a while";
+const WRONG_PASSWORD: &str = "the account or its password is refused; give it anew";
 const IIS_BASIC: &str = "the server has IIS Basic authentication switched on, and takes no personal access token while it has; \
                          switch it off in IIS";
 const MAYBE_IIS_BASIC: &str = "the personal access token is refused. If the server has IIS Basic authentication switched on, it \

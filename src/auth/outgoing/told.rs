@@ -13,6 +13,9 @@ use crate::auth::notices::{self, Kind, Notice};
 use crate::db::{DbError, Hold, Tx};
 use crate::sql::{Guid, Instant};
 
+/// What notices of the registration are about.
+const REGISTRATION: &str = "registration";
+
 /// It is refused, revoked or over.
 pub(super) fn failed(
     tx: &mut Tx<'_>,
@@ -23,6 +26,22 @@ pub(super) fn failed(
 ) -> Result<(), DbError> {
     let facts = json!({"connection": connection.name, "reason": reason});
     tell(tx, about, Kind::CredentialFailed, about.guid.to_string(), facts, now)
+}
+
+/// The site's own registration is refused, so that no credential of Entra ID is renewed; told once, until one is.
+pub(super) fn registration_fails(tx: &mut Tx<'_>, reason: &str, now: Instant) -> Result<(), DbError> {
+    let facts = json!({"connection": "Entra ID", "reason": reason, "registration": "azure_devops.client_secret"});
+    let facts: Map<String, Value> = facts.as_object().cloned().unwrap_or_default();
+    notices::tell_administrators(tx, Kind::CredentialFailed, REGISTRATION, &facts, now).map(drop)
+}
+
+pub(super) fn registration_works(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    notices::clear_of_all(tx, Kind::CredentialFailed, REGISTRATION)
+}
+
+/// It is good again; its end is as near as before.
+pub(super) fn works(tx: &mut Tx<'_>, about: &Credential) -> Result<(), DbError> {
+    notices::clear_of_all(tx, Kind::CredentialFailed, &about.guid.to_string())
 }
 
 fn expires(
@@ -74,6 +93,7 @@ impl Outgoing {
     /// Looks at every known end, and tells of those that are near or past. Again at any time: nothing is told twice.
     pub async fn tell_of_ends(&self) -> Result<(), DbError> {
         let now = self.now();
+        self.sweep(now).await?;
         let is_due = move |row: &Credential| {
             !row.is_refused() && row.expires_at.is_some_and(|end| state::due(end, now).is_some())
         };
@@ -97,7 +117,7 @@ fn end_nears(tx: &mut Tx<'_>, row: &Credential, now: Instant) -> Result<(), DbEr
         return Ok(());
     };
     match state::due(end, now) {
-        _ if end <= now => credentials::fail(tx, row, EXPIRED, now),
+        _ if end <= now => credentials::fail(tx, row, (EXPIRED, None), now).map(drop),
         Some(days) => expires(tx, row, &connection, (end, days), now),
         None => Ok(()),
     }

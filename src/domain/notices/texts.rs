@@ -78,7 +78,10 @@ fn credential_failed(facts: &Facts<'_>) -> Words {
             "Nothing is fetched from there, and nothing sent there. Time is tracked and reported all the same; what waits is \
              sent later."
                 .to_owned(),
-            "Authorise the connection again.".to_owned(),
+            match facts.facts.get("registration").and_then(Value::as_str) {
+                None => "Authorise the connection again.".to_owned(),
+                Some(setting) => format!("Give the registration a new secret there, and set {setting}."),
+            },
         ],
     )
 }

@@ -103,12 +103,17 @@ impl Call {
 
     /// A row of the audit on what this request does to its caller's or somebody's credentials.
     pub fn entry(&self, event: &'static str, target: String) -> Entry {
+        Entry { event, target: Some(target), ..self.actor() }
+    }
+
+    /// Who does it, and by which request, for rows of the audit.
+    pub fn actor(&self) -> Entry {
         Entry {
             credential: self.session.as_ref().map(|_| "session"),
             credential_id: self.session.as_ref().map(|held| held.id),
             address: self.address.clone(),
             request: Some(self.request),
-            ..Entry::done(event, self.caller.user_id, Some(target))
+            ..Entry::done("", self.caller.user_id, None)
         }
     }
 

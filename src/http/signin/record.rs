@@ -124,6 +124,18 @@ pub async fn refused(app: &App, http: &HttpRequest, credential: &'static str, fa
     write(app, Entry { credential: Some(credential), ..row }, failure.attempt).await;
 }
 
+/// A browser that came back from Entra ID without a credential.
+pub async fn refused_consent(
+    app: &App,
+    http: &HttpRequest,
+    (user_id, target): (Option<i32>, Option<String>),
+    reason: String,
+    attempt: Option<Attempt>,
+) {
+    let row = entry(http, "refused", reason, target);
+    write(app, Entry { credential: Some("connect"), user_id, ..row }, attempt).await;
+}
+
 pub(super) async fn refused_proxy(app: &App, http: &HttpRequest, reason: &str, named: Option<String>) {
     write(app, Entry { credential: Some("proxy"), ..entry(http, "refused", reason, named) }, None).await;
 }

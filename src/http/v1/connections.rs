@@ -8,15 +8,18 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
+use super::credentials::person;
 use super::objects::utc;
 use crate::auth::Scopes;
 use crate::auth::outgoing::connections::{self, Product, Wanted};
 use crate::auth::outgoing::consent::Wish;
-use crate::auth::outgoing::credentials;
+use crate::auth::outgoing::credentials::{self, Credential};
 use crate::auth::outgoing::send::waits_until;
 use crate::auth::outgoing::{Connection, ConnectionError, Given, Held, OutgoingError, State, Unfit, Whose};
 use crate::db::{AsConn, DbError};
+use crate::domain::people;
 use crate::domain::refusal::{Kind, Refusal, Rule};
+use crate::domain::wall::Written;
 use crate::http::api::call::etag;
 use crate::http::api::shape::Type::{Bool, Guid as GuidType, Instant as InstantType, Object, Text, Time};
 use crate::http::api::shape::{Body, Shape, member};
@@ -83,6 +86,16 @@ pub static OWN: Shape = Shape {
     ],
 };
 
+pub static HOLDER: Shape = Shape {
+    name: "CredentialHolder",
+    members: &[
+        member("userId", GuidType, ""),
+        member("name", Text, ""),
+        member("uniqueName", Text, ""),
+        member("credential", Object(&HELD), ""),
+    ],
+};
+
 pub static WHOSE: Shape = Shape {
     name: "WhoseCredential",
     members: &[member("service", Bool, "The service account's, for administrators; otherwise the caller's own.")],
@@ -143,7 +156,7 @@ impl From<Held> for HeldObject {
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ConnectionObject {
+pub struct ConnectionObject {
     id: String,
     name: String,
     base_url: String,
@@ -177,6 +190,15 @@ pub struct OwnObject {
     credential: Option<HeldObject>,
 }
 
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HolderObject {
+    user_id: String,
+    name: String,
+    unique_name: String,
+    credential: HeldObject,
+}
+
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TestedObject {
@@ -207,6 +229,9 @@ impl From<OutgoingError> for Refusal {
             OutgoingError::Database(error) => error.into(),
             OutgoingError::Unfit(error) => unfit(error),
             OutgoingError::Missing => Refusal::new(Kind::NotFound, "No credential is kept for this connection."),
+            error @ (OutgoingError::Foreign(_) | OutgoingError::Elsewhere(_)) => {
+                Refusal::new(Kind::Conflict, format!("{error}."))
+            }
             OutgoingError::NotConfigured(setting) => {
                 let message =
                     format!("The site does not sign in at Entra ID: {setting} is not set. Ask its administrator.");
@@ -219,10 +244,13 @@ impl From<OutgoingError> for Refusal {
 
 pub fn list(call: &Arc<Call>) -> Result<Job, Refusal> {
     let now = call.now;
-    Job::read(move |conn| {
-        let states = credentials::states(conn, Whose::Service, now)?;
-        Answer::items(states.into_iter().map(|(connection, held)| ConnectionObject::of(connection, held)))
-    })
+    Job::read(move |conn| Answer::items(all(conn, now)?.into_iter()))
+}
+
+/// Every connection with its service account.
+pub fn all(conn: &mut impl AsConn, now: Instant) -> Result<Vec<ConnectionObject>, DbError> {
+    let states = credentials::states(conn, Whose::Service, now)?;
+    Ok(states.into_iter().map(|(connection, held)| ConnectionObject::of(connection, held)).collect())
 }
 
 pub fn one(call: &Arc<Call>) -> Result<Job, Refusal> {
@@ -268,7 +296,7 @@ pub fn create(call: &Arc<Call>) -> Result<Job, Refusal> {
     let wanted = wanted(&call.body()?, None)?;
     let call = Arc::clone(call);
     Job::write(move |tx| {
-        let made = connections::create(tx, Some(call.caller.user_id), &wanted, call.now)?;
+        let made = connections::create(tx, &call.actor(), &wanted, call.now)?;
         let location = format!("/api/v1/connections/{}", made.guid);
         Ok(shown(tx, made, call.now)?.created(location))
     })
@@ -282,7 +310,7 @@ pub fn change(call: &Arc<Call>) -> Result<Job, Refusal> {
         let before = find(tx, guid)?;
         call.expects(&tag(&before))?;
         let wanted = wanted(&body, Some(&before))?;
-        let after = connections::change(tx, Some(call.caller.user_id), &before, &wanted, call.now)?;
+        let after = connections::change(tx, &call.actor(), &before, &wanted, call.now)?;
         shown(tx, after, call.now)
     })
 }
@@ -293,7 +321,7 @@ pub fn delete(call: &Arc<Call>) -> Result<Job, Refusal> {
     Job::write(move |tx| {
         let gone = find(tx, guid)?;
         call.expects(&tag(&gone))?;
-        connections::delete(tx, Some(call.caller.user_id), &gone, call.now)?;
+        connections::delete(tx, &call.actor(), &gone, call.now)?;
         Ok(Answer::nothing())
     })
 }
@@ -312,22 +340,61 @@ fn keep(call: &Arc<Call>, whose: Whose) -> Result<Job, Refusal> {
     let call = Arc::clone(call);
     Job::write_logs(move |tx| {
         let connection = find(tx, guid)?;
-        let owner = (Some(call.caller.user_id), &connection, whose);
-        credentials::keep(tx, call.app.outgoing.vault(), owner, &given, call.now)?;
+        let by = call.actor();
+        credentials::keep(tx, call.app.outgoing.vault(), (&by, &connection, whose), &given, call.now)?;
         let held = credentials::find(tx, connection.id, whose)?.map(|row| row.shown(call.now));
         Answer::bare(held.map(HeldObject::from).ok_or(OutgoingError::Missing)?)
     })
 }
 
 fn given(body: &Body, now: Instant) -> Result<Given, Refusal> {
-    let end = body.time("expiresAt");
-    let end = end.map(|at| Instant(at.wall.0 - i64::from(at.offset.unwrap_or_default()) * 1_000_000));
+    let end = body.time("expiresAt").map(end_of);
     let text = |name: &str| body.text(name).unwrap_or_default();
     Given::of((text("kind"), text("secret"), body.text("user")), end, now).map_err(unfit)
 }
 
+/// The moment that a time names; UTC, unless it has a zone.
+fn end_of(at: Written) -> Instant {
+    Instant(at.wall.0 - i64::from(at.offset.unwrap_or_default()) * 1_000_000)
+}
+
 fn unfit(Unfit(member, why): Unfit) -> Refusal {
     Refusal::rule(Rule::DbValidationError, member, format!("{member} {why}."))
+}
+
+/// Who has a credential of their own for a connection: what stands in the way of its change.
+pub fn holders(call: &Arc<Call>) -> Result<Job, Refusal> {
+    let (guid, now) = (call.id(0, "connection")?, call.now);
+    Job::read(move |conn| {
+        let connection = find(conn, guid)?;
+        let rows = credentials::of_people(conn, connection.id)?;
+        let ids: Vec<i32> = rows.iter().filter_map(|row| row.user_id).collect();
+        let mut people = people::by_ids(conn, &ids)?;
+        let holder = |row: Credential| {
+            let person = people.remove(&row.user_id?)?;
+            Some(HolderObject {
+                user_id: person.guid.to_string(),
+                name: person.name,
+                unique_name: person.unique_name,
+                credential: HeldObject::from(row.shown(now)),
+            })
+        };
+        Answer::items(rows.into_iter().filter_map(holder))
+    })
+}
+
+/// Forgets a person's own, for an administrator, who may neither see nor set it.
+pub fn drop_of(call: &Arc<Call>) -> Result<Job, Refusal> {
+    let (guid, user) = (call.id(0, "connection")?, call.id(1, "person")?);
+    let call = Arc::clone(call);
+    Job::write_logs(move |tx| {
+        let connection = find(tx, guid)?;
+        let whose = Whose::Person(person(tx, user)?);
+        if credentials::remove(tx, (&call.actor(), &connection, whose), call.now)? {
+            return Ok(Answer::nothing());
+        }
+        Err(OutgoingError::Missing.into())
+    })
 }
 
 pub fn drop_service(call: &Arc<Call>) -> Result<Job, Refusal> {
@@ -343,7 +410,7 @@ fn forget(call: &Arc<Call>, whose: Whose) -> Result<Job, Refusal> {
     let call = Arc::clone(call);
     Job::write_logs(move |tx| {
         let connection = find(tx, guid)?;
-        if credentials::remove(tx, (Some(call.caller.user_id), &connection, whose), call.now)? {
+        if credentials::remove(tx, (&call.actor(), &connection, whose), call.now)? {
             return Ok(Answer::nothing());
         }
         Err(OutgoingError::Missing.into())

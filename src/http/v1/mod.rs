@@ -314,17 +314,29 @@ pub static ROUTES: &[Route] = &[
         .scope(Scopes::ADMIN),
     Route::v1(Verb::Put, "connections/{id}/my-credential", connections::keep_own)
         .about("Keep the caller's own token or password")
+        .scope(Scopes::ADMIN)
         .for_the_recent()
         .takes(&connections::CREDENTIAL_BODY)
         .gives(&connections::HELD),
     Route::v1(Verb::Delete, "connections/{id}/my-credential", connections::drop_own)
-        .about("Forget the caller's own credential"),
+        .about("Forget the caller's own credential")
+        .scope(Scopes::ADMIN),
+    Route::v1(Verb::Get, "connections/{id}/credentials", connections::holders)
+        .about("People who have a credential of their own for a connection")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN)
+        .gives_list_of(&connections::HOLDER),
+    Route::v1(Verb::Delete, "connections/{id}/credentials/{userId}", connections::drop_of)
+        .about("Forget a person's own credential, which is then to be given anew")
+        .for_role(Role::Administrator)
+        .scope(Scopes::ADMIN),
     Route::v1(Verb::Post, "connections/{id}/test", connections::test)
         .about("Ask Azure DevOps whom it takes a credential for, a refused one too")
         .takes(&connections::WHOSE)
         .gives(&connections::TESTED),
     Route::v1(Verb::Post, "connections/{id}/authorize", connections::authorize)
         .about("Where this browser signs in at Entra ID; it comes back with a credential")
+        .scope(Scopes::ADMIN)
         .for_the_recent()
         .takes(&connections::AUTHORIZE)
         .gives(&connections::DEPARTURE)

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::connections::{self, OWN, OwnObject};
+use super::connections::{self, CONNECTION, ConnectionObject, OWN, OwnObject};
 use super::credentials::person;
 use super::objects::utc;
 use crate::auth::audit;
 use crate::auth::sessions::{self, CSRF, Held, Shown};
-use crate::auth::{self, grants, local};
+use crate::auth::{self, Scopes, grants, local};
 use crate::db::{AsConn, DbError, Tx};
 use crate::domain::notices::read;
 use crate::domain::people;
@@ -33,6 +33,11 @@ pub static ME: Shape = Shape {
         member("session", Object(&CURRENT), "Of a browser; else null."),
         member("unreadNotices", Int, ""),
         member("credentials", List(&OWN), "What the person has given for Azure DevOps, with its state."),
+        member(
+            "connections",
+            List(&CONNECTION),
+            "Of administrators: connections, with the state of their service accounts.",
+        ),
     ],
 };
 
@@ -89,6 +94,7 @@ struct Me {
     session: Option<Current>,
     unread_notices: i64,
     credentials: Vec<OwnObject>,
+    connections: Vec<ConnectionObject>,
 }
 
 #[derive(Serialize)]
@@ -140,6 +146,7 @@ pub fn me(call: &Arc<Call>) -> Result<Job, Refusal> {
             Some(held) => Some(current(conn, held, call.now)?),
             None => None,
         };
+        let administers = call.caller.role == Role::Administrator && call.scopes.admit(Scopes::ADMIN);
         let may_track = call.caller.role > Role::None;
         Answer::bare(Me {
             id: person.guid.to_string(),
@@ -152,6 +159,7 @@ pub fn me(call: &Arc<Call>) -> Result<Job, Refusal> {
             session,
             unread_notices: read::unread(conn, id)?,
             credentials: if may_track { connections::kept_of(conn, id, call.now)? } else { Vec::new() },
+            connections: if administers { connections::all(conn, call.now)? } else { Vec::new() },
         })
     })
 }
