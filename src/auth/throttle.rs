@@ -41,7 +41,7 @@ pub struct Limits {
 }
 
 /// Who tries, from where. `network` is an address of IPv4 or the first half of one of IPv6.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
     /// Absent where the name is no account's of this site.
     pub account: Option<String>,

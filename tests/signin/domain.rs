@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use super::wire::Wire;
+use super::wire::{Wire, authenticate, negotiate};
 use super::{METADATA, audited};
 use crate::backend::{Backend, Database, Fixture, for_each_backend};
 use crate::support::server::Server;
@@ -93,6 +93,73 @@ fn au_40_a_helper_that_is_down_is_503_and_comes_back() {
             assert!(std::time::Instant::now() < until, "it is not started again");
         }
         assert_eq!(audited(&server, 1)[0].1, "the domain refused: NT_STATUS_WRONG_PASSWORD");
+    });
+}
+
+/// The same where they come all at once: each is counted before the next is tried.
+#[test]
+fn au_90_the_domain_is_not_asked_more_often_by_many_at_once() {
+    let asked = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("helper-asked-at-once");
+    for_each_backend(|backend| {
+        let _ = std::fs::remove_file(&asked);
+        let text = format!(
+            "while read l; do case \"$l\" in .) echo x >> '{}'; echo 'Authenticated: No'; \
+             echo 'Authentication-Error: NT_STATUS_WRONG_PASSWORD'; echo .; echo .;; esac; done",
+            asked.display()
+        );
+        let server = site(backend, &script("helper-counts-at-once", &text).display().to_string(), &[]);
+        let gate = std::sync::Barrier::new(60);
+        std::thread::scope(|scope| {
+            for n in 0..60 {
+                let (gate, server) = (&gate, &server);
+                scope.spawn(move || {
+                    let mut wire = Wire::open(server.address);
+                    let challenge = wire.leg(METADATA, "NTLM", &negotiate()).token();
+                    gate.wait();
+                    let answer = wire.leg(METADATA, "NTLM", &authenticate(&challenge, ANN));
+                    assert!(answer.status == 429 || answer.is_list(), "{n}: {}", answer.text());
+                });
+            }
+        });
+        let times = std::fs::read_to_string(&asked).expect("it was asked").lines().count();
+        assert_eq!(times, 3, "{backend:?}");
+    });
+}
+
+/// A helper that says more than it was asked is out of step: what it says next is the answer to somebody else's question.
+#[test]
+fn au_40_a_helper_out_of_step_signs_nobody_in() {
+    for_each_backend(|backend| {
+        let yes = "echo 'Authenticated: Yes'; echo 'User-Session-Key: 00000000000000000000000000000000'; echo .";
+        let late = format!(
+            "echo 'Authenticated: No'; echo 'Authentication-Error: NT_STATUS_WRONG_PASSWORD'; echo .; sleep 0.05; {yes}"
+        );
+        let cases = [("hiccup", format!("echo 'Error: hiccup'; echo .; {yes}")), ("late", late)];
+        for (name, said) in cases {
+            let text = format!("while read l; do case \"$l\" in .) {said};; esac; done");
+            let server = site(backend, &script(&format!("helper-{name}"), &text).display().to_string(), &[]);
+            for n in 0..3 {
+                let answer = Wire::open(server.address).sign_in(METADATA, "NTLM", ANN);
+                assert!(answer.status == 401 || answer.status == 503, "{backend:?} {name} {n}: {}", answer.status);
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            }
+        }
+    });
+}
+
+/// A domain whose controllers are away refuses nobody, and closes no address.
+#[test]
+fn au_40_a_domain_that_cannot_judge_is_503_and_nobodys_failure() {
+    for_each_backend(|backend| {
+        let sentence = "No logon servers are currently available to service the logon request.";
+        let text = format!(
+            "while read l; do case \"$l\" in .) echo 'Authenticated: No'; echo 'Authentication-Error: {sentence}'; echo .; echo .;; esac; done"
+        );
+        let server = site(backend, &script("helper-alone", &text).display().to_string(), &[]);
+        for _ in 0..8 {
+            assert_eq!(Wire::open(server.address).sign_in(METADATA, "NTLM", ANN).status, 503, "{backend:?}");
+        }
+        assert_eq!(audited(&server, 1)[0].0, "verifier_down");
     });
 }
 

@@ -302,8 +302,16 @@ fn au_41_a_ticket_signs_its_owner_in() {
         let token = header("Negotiate", &ticket("tim@corp.example.com"));
         let close = [("Authorization", token.as_str()), ("Connection", "close")];
         assert!(Wire::open(server.address).get(ME, &close).text().contains("tim@example.com"));
-        let refused =
-            ["ada@OTHER.EXAMPLE.COM", "OTHER\\ada", "ada", "CORP\\", "CORP\\a\\ada", "HTTP/host@CORP.EXAMPLE.COM"];
+        let refused = [
+            "ada@OTHER.EXAMPLE.COM",
+            "OTHER\\ada",
+            "ada",
+            "OTHER+ada",
+            "ada@",
+            "CORP\\",
+            "CORP\\a\\ada",
+            "HTTP/host@CORP.EXAMPLE.COM",
+        ];
         for owner in refused {
             assert!(Wire::open(server.address).leg(ME, "Negotiate", &ticket(owner)).is_list(), "{backend:?} {owner}");
             let newest = audited(&server, 1).remove(0);
@@ -343,6 +351,14 @@ fn au_41_a_helper_out_of_step_signs_nobody_in() {
         let server = site(backend, &helper("spnego-more", &more), &UNLIMITED);
         let answer = Wire::open(server.address).sign_in(ME, "NTLM", TIM);
         assert!(is_down(&answer), "{backend:?} {}", answer.status);
+        // And this one after its answer, when somebody else may be the next to ask.
+        let late = helper("spnego-late", "say 'NA * NT_STATUS_LOGON_FAILURE'\nsleep 0.05\nsay 'AF * CORP\\ada'");
+        let server = site(backend, &late, &UNLIMITED);
+        for n in 0..3 {
+            let answer = Wire::open(server.address).leg(ME, "Negotiate", &ticket(&format!("CORP\\mallory{n}")));
+            assert!(answer.is_list(), "{backend:?} {n}: {}", answer.text());
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
     });
 }
 

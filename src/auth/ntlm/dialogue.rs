@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::processes::{End, Helpers, PATIENCE, Taken};
 use super::relay::Print;
-use super::verifier::Denial;
+use super::verifier::{Denial, NO_REASON};
 
 /// Processes at once, and so handshakes.
 pub const PROCESSES: usize = 8;
@@ -92,13 +92,19 @@ impl Dialogue {
         Dialogue { helpers: Arc::clone(helpers), taken, until }
     }
 
-    /// A later token. Nothing: the process was given back. One that calls itself broken now was whole a moment ago, and says so
-    /// of a wrong signature, too (`BH NT_STATUS_ACCESS_DENIED`): it ends, and the next is started without a rest, so that nobody
-    /// stops others by signing wrongly.
-    pub async fn go_on(self, token: &[u8]) -> Option<Result<Word, Denial>> {
+    /// A later token. Nothing: the process was given back. One that calls itself broken now was whole a moment ago: it ends, and
+    /// the next is started without a rest, so that nobody stops others. Of a wrong signature it says
+    /// `BH NT_STATUS_ACCESS_DENIED`.
+    pub async fn go_on(self, token: &[u8], is_signed: bool) -> Option<Result<Word, Denial>> {
         let taken = lock(&self.taken).take()?;
         let asked = self.helpers.ask_again(taken, &question("KK", token)).await;
-        Some(asked.and_then(|(taken, lines)| hear(&self.helpers, taken, said(&lines), self.until)))
+        let heard = asked.and_then(|(taken, lines)| hear(&self.helpers, taken, said(&lines), self.until));
+        Some(heard.map_err(|denial| match denial {
+            Denial::Unavailable(why) if is_signed && why.ends_with("NT_STATUS_ACCESS_DENIED") => {
+                Denial::Refused("the signature is wrong".to_owned())
+            }
+            denial => denial,
+        }))
     }
 }
 
@@ -157,7 +163,7 @@ fn said(lines: &[String]) -> Said {
         ("AF", None) if first != "*" => nonsense(),
         ("AF", _) if last.is_empty() => nonsense(),
         ("AF", token) => Said::Done(last.to_owned(), token),
-        ("NA", _) => Said::Refused(if last.is_empty() { "no reason".to_owned() } else { last.to_owned() }),
+        ("NA", _) => Said::Refused(if last.is_empty() { NO_REASON.to_owned() } else { last.to_owned() }),
         ("BH", _) => Said::Broken(format!("the helper is broken: {}", rest.chars().take(200).collect::<String>())),
         _ => nonsense(),
     }

@@ -3,11 +3,13 @@
 //! In: the text of a question. Out: the lines of its answer, and the process, which whoever asked puts back or drops: a
 //! process that is dropped ends. What lines mean is known to those who ask.
 
+use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
@@ -57,6 +59,8 @@ struct Process {
     _child: Child,
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
+    /// After a refusal one lone `.` more may come.
+    may_owe_a_dot: bool,
 }
 
 impl Helpers {
@@ -108,10 +112,7 @@ impl Helpers {
 
     fn heard(&self, taken: Taken, answer: std::io::Result<Vec<String>>) -> Result<(Taken, Vec<String>), Denial> {
         match answer {
-            Ok(lines) => {
-                *lock(&self.rest) = None;
-                Ok((taken, lines))
-            }
+            Ok(lines) => Ok((taken, lines)),
             Err(error) => {
                 self.fell();
                 Err(Denial::Unavailable(format!("the helper broke off: {error}")))
@@ -126,6 +127,7 @@ impl Helpers {
 
     /// It is whole, and the next question is another's.
     pub(super) fn put_back(&self, taken: Taken) {
+        *lock(&self.rest) = None;
         let Taken { process, place } = taken;
         lock(&self.idle).push(process);
         drop(place);
@@ -166,18 +168,40 @@ impl Process {
             .spawn()?;
         let questions = child.stdin.take().ok_or_else(missing)?;
         let answers = BufReader::new(child.stdout.take().ok_or_else(missing)?);
-        Ok(Process { _child: child, questions, answers })
+        Ok(Process { _child: child, questions, answers, may_owe_a_dot: false })
+    }
+
+    /// Fails where anything lies there that was said after the answer before: it would be taken for the answer to the next
+    /// question, which is somebody else's. Gives whether the dot of a refusal may still come.
+    async fn has_said_no_more(&mut self) -> std::io::Result<bool> {
+        // What has arrived is seen once the runtime has looked.
+        tokio::task::yield_now().await;
+        let mut owes = std::mem::take(&mut self.may_owe_a_dot);
+        loop {
+            let answers = &mut self.answers;
+            let there = std::future::poll_fn(|cx| match Pin::new(&mut *answers).poll_fill_buf(cx) {
+                Poll::Ready(read) => Poll::Ready(read.map(|bytes| Some(bytes.to_vec()))),
+                Poll::Pending => Poll::Ready(Ok(None)),
+            });
+            match there.await?.as_deref() {
+                None => return Ok(owes),
+                Some(b".\n" | b".\r\n") if owes => {
+                    owes = false;
+                    let length = self.answers.buffer().len();
+                    self.answers.consume(length);
+                }
+                Some(b"") => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                Some(_) => return Err(std::io::Error::other("it said more than it was asked")),
+            }
+        }
     }
 
     async fn ask(&mut self, question: &str, end: End) -> std::io::Result<Vec<String>> {
-        // What lies there of an answer before would be taken for the answer to this.
-        if end == End::Line && !self.answers.buffer().is_empty() {
-            return Err(std::io::Error::other("it said more than it was asked"));
-        }
+        let may_begin_with_a_dot = self.has_said_no_more().await?;
         self.questions.write_all(question.as_bytes()).await?;
         self.questions.flush().await?;
         let mut answers = (&mut self.answers).take(LONGEST_ANSWER);
-        let mut lines = Vec::new();
+        let (mut lines, mut owes_a_dot) = (Vec::new(), may_begin_with_a_dot);
         loop {
             let mut line = String::new();
             answers.read_line(&mut line).await?;
@@ -186,9 +210,11 @@ impl Process {
             }
             match (end, line.trim_end_matches(['\r', '\n'])) {
                 (End::Line, line) => return Ok(vec![line.to_owned()]),
-                // After a refusal comes one lone `.` more, which stands before the next answer then.
-                (End::Dot, ".") if lines.is_empty() => {}
-                (End::Dot, ".") => return Ok(lines),
+                (End::Dot, ".") if lines.is_empty() && owes_a_dot => owes_a_dot = false,
+                (End::Dot, ".") => {
+                    self.may_owe_a_dot = lines.iter().any(|line| line == "Authenticated: No");
+                    return Ok(lines);
+                }
                 (End::Dot, line) => lines.push(line.to_owned()),
             }
         }

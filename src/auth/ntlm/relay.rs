@@ -38,7 +38,7 @@ pub struct Handed {
     pub proves: bool,
     /// SPNEGO's list of mechanisms has to be signed where NTLM ends what began with another, and is.
     must_sign: bool,
-    signs: bool,
+    pub signs: bool,
     /// What an answer of NTLM claims.
     pub claimed: Option<Claimed>,
     /// Of another mechanism's message.
@@ -54,6 +54,8 @@ pub struct Claimed {
     pub user: String,
     pub domain: String,
     pub attributes: Attributes,
+    /// Signatures are made: else one proves nothing, and the helper does not look at it.
+    pub makes_signatures: bool,
 }
 
 impl Handed {
@@ -73,7 +75,8 @@ impl Handed {
     /// Whether somebody may have taken a better mechanism out of the client's list. A signature that is there is the
     /// helper's to check; this is asked once it has agreed.
     pub fn lacks_signature(&self) -> bool {
-        self.claimed.is_some() && self.must_sign && !self.signs
+        let is_signed = |claimed: &Claimed| self.signs && claimed.makes_signatures;
+        self.must_sign && self.claimed.as_ref().is_some_and(|claimed| !is_signed(claimed))
     }
 
     fn with(self, message: Option<&[u8]>) -> Result<Handed, Reason> {
@@ -87,11 +90,16 @@ impl Handed {
                 Ok(Handed { proves: true, ticket: Some(Sha256::digest(message).into()), ..self })
             }
             _ => {
-                let Authenticate { user, domain, attributes, .. } = Authenticate::read(message)?;
+                let Authenticate { user, domain, attributes, flags, .. } = Authenticate::read(message)?;
+                let makes_signatures = flags & (wire::flags::SIGN | wire::flags::ALWAYS_SIGN) != 0;
                 if self.is_first {
                     return Err(Reason::Order);
                 }
-                Ok(Handed { proves: true, claimed: Some(Claimed { user, domain, attributes }), ..self })
+                Ok(Handed {
+                    proves: true,
+                    claimed: Some(Claimed { user, domain, attributes, makes_signatures }),
+                    ..self
+                })
             }
         }
     }

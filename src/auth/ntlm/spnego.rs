@@ -98,7 +98,7 @@ impl<'t> Wrapping<'t> {
         }
         if bytes.first() == Some(&0xa1) {
             let (Response { token, mic }, _) = response(bytes)?;
-            return Ok(Wrapping { message: token, must_sign: false, signs: mic.is_some() });
+            return Ok(Wrapping { message: token, must_sign: false, signs: mic.is_some_and(is_signature) });
         }
         let outer = the_only(bytes, Tag::Application { constructed: true, number: TagNumber(0) })?;
         let mechanism = AnyRef::decode(&mut SliceReader::new(outer)?)?.value_of(Tag::ObjectIdentifier)?;
@@ -108,6 +108,11 @@ impl<'t> Wrapping<'t> {
         let Init { ntlm, token, .. } = init(bytes)?;
         Ok(Wrapping { message: token, must_sign: ntlm != Some(0), signs: false })
     }
+}
+
+/// Whether it has the form of a signature of NTLM's, version 1.
+fn is_signature(mic: &[u8]) -> bool {
+    mic.len() == 16 && mic.starts_with(&[1, 0, 0, 0])
 }
 
 /// `60 L OID a0 L SEQUENCE { a0 mechTypes, a1 reqFlags?, a2 mechToken?, a3 mechListMIC? }`.

@@ -23,12 +23,46 @@ pub enum Denial {
     Unavailable(String),
 }
 
+/// Where a domain refuses and says no more.
+pub(super) const NO_REASON: &str = "no reason";
+
+/// What a domain says of an account or its password: the name of the status, as gss-spnego tells it, and the beginning of
+/// Samba's sentence for it, as ntlm-server-1 does.
+const REFUSALS: [(&str, &str); 21] = [
+    ("WRONG_PASSWORD", "When trying to update a password, this return status indicates"),
+    ("LOGON_FAILURE", "The attempted logon is invalid."),
+    ("NO_SUCH_USER", "The specified account does not exist."),
+    ("ACCOUNT_DISABLED", "The referenced account is currently disabled"),
+    ("ACCOUNT_LOCKED_OUT", "The user account has been automatically locked"),
+    ("ACCOUNT_EXPIRED", "The user account has expired."),
+    ("PASSWORD_EXPIRED", "The user account password has expired."),
+    ("PASSWORD_MUST_CHANGE", "The user password must be changed"),
+    ("ACCOUNT_RESTRICTION", "Indicates a referenced user name and authentication information are valid"),
+    ("INVALID_LOGON_HOURS", "The user account has time restrictions"),
+    ("INVALID_WORKSTATION", "The user account is restricted so that"),
+    ("LOGON_NOT_GRANTED", "A requested type of logon"),
+    ("LOGON_TYPE_NOT_GRANTED", "A user has requested a type of logon"),
+    ("NTLM_BLOCKED", "The authentication failed because NTLM was blocked."),
+    ("INVALID_PARAMETER", "An invalid parameter was passed"),
+    ("NO_SUCH_DOMAIN", "The specified domain did not exist."),
+    ("NOLOGON_WORKSTATION_TRUST_ACCOUNT", "The account used is a computer account."),
+    ("NOLOGON_SERVER_TRUST_ACCOUNT", "The account used is a server trust account."),
+    ("NOLOGON_INTERDOMAIN_TRUST_ACCOUNT", "The account used is an interdomain trust account."),
+    ("INVALID_ACCOUNT_NAME", "The name provided is not a properly formed account name."),
+    ("AUTHENTICATION_FIREWALL_FAILED", "Logon Failure: The machine you are logging onto is protected"),
+];
+
 impl Denial {
-    /// Of the domain's word: it has refused, or it is not there.
+    /// Of the domain's word: it has refused, or, whatever else it says, is in no state to judge. That is nobody's failure.
     pub(super) fn of_domain(why: &str) -> Denial {
-        let down = ["NO_LOGON_SERVERS", "DOMAIN_CONTROLLER_NOT_FOUND", "TRUSTED_RELATIONSHIP_FAILURE", "winbind"];
         let why = why.chars().take(200).collect::<String>();
-        if down.iter().any(|word| why.contains(word)) { Denial::Unavailable(why) } else { Denial::Refused(why) }
+        let status = why.strip_prefix("NT_STATUS_").unwrap_or_default();
+        let is_refusal = |(name, sentence): &(&str, &str)| *name == status || why.starts_with(sentence);
+        if why == NO_REASON || REFUSALS.iter().any(is_refusal) {
+            Denial::Refused(why)
+        } else {
+            Denial::Unavailable(why)
+        }
     }
 }
 
@@ -85,5 +119,30 @@ impl Verifier for LocalStore {
 
     fn asks_a_domain(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn au_40_a_domain_that_cannot_judge_refuses_nobody() {
+        for refused in ["NT_STATUS_WRONG_PASSWORD", "NT_STATUS_LOGON_FAILURE", "The specified account does not exist."]
+        {
+            assert_eq!(Denial::of_domain(refused), Denial::Refused(refused.to_owned()));
+        }
+        // As the real program says it, in either protocol.
+        for down in [
+            "NT_STATUS_NO_LOGON_SERVERS",
+            "NT_STATUS_IO_TIMEOUT",
+            "NT_STATUS_CANT_ACCESS_DOMAIN_INFO",
+            "No logon servers are currently available to service the logon request.",
+            "A domain controller for this domain was not found.",
+            "The logon request failed because the trust relationship between this workstation and the primary domain failed.",
+            "Reading winbind reply failed!",
+        ] {
+            assert_eq!(Denial::of_domain(down), Denial::Unavailable(down.to_owned()));
+        }
     }
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::connection::Claim;
 use super::processes::{End, Helpers};
-use super::verifier::{Denial, Verdict, Verifier};
+use super::verifier::{Denial, NO_REASON, Verdict, Verifier};
 use super::verify::Key;
 
 /// Processes at once.
@@ -25,7 +25,10 @@ impl Winbind {
 
     async fn verdict(&self, claim: Claim<'_>) -> Result<Key, Denial> {
         let (process, lines) = self.0.ask(&question(&claim)).await?;
-        self.0.put_back(process);
+        // One that talks nonsense is not asked again.
+        if lines.iter().any(|line| matches!(line.as_str(), "Authenticated: Yes" | "Authenticated: No")) {
+            self.0.put_back(process);
+        }
         read(&lines)
     }
 }
@@ -67,7 +70,7 @@ fn read(lines: &[String]) -> Result<Key, Denial> {
             let key = value("User-Session-Key").and_then(sixteen_bytes);
             key.ok_or_else(|| Denial::Unavailable("the helper gave no session key".to_owned()))
         }
-        Some("No") => Err(Denial::of_domain(value("Authentication-Error").unwrap_or("no reason"))),
+        Some("No") => Err(Denial::of_domain(value("Authentication-Error").unwrap_or(NO_REASON))),
         _ => Err(Denial::Unavailable("the helper's answer is none".to_owned())),
     }
 }

@@ -123,7 +123,7 @@ fn handshake(helper: &Spnego) -> Result<(), Denial> {
             return Err(nonsense());
         };
         let answer = wire::made_up_answer(NOBODY, &challenge).ok_or_else(nonsense)?;
-        dialogue.go_on(&answer).await.ok_or_else(nonsense)?.map(drop)
+        dialogue.go_on(&answer, false).await.ok_or_else(nonsense)?.map(drop)
     })
 }
 

@@ -22,6 +22,8 @@ const LEASE: i64 = 2 * MINUTE;
 /// After the first failure; twice as long after each further one.
 const BACK_OFF: i64 = MINUTE;
 const LONGEST_BACK_OFF: i64 = HOUR;
+/// After a try of which nobody knows whether the server has taken it.
+const FURTHER_COPY: i64 = 6 * HOUR;
 /// From the first attempt on.
 const GIVEN_UP_AFTER: i64 = DAY;
 /// What nobody tried to send for so long is no news any more: mail was off.
@@ -180,12 +182,24 @@ pub fn sent(tx: &mut Tx<'_>, mail: &Mail, now: Instant) -> Result<(), DbError> {
     Ok(())
 }
 
+/// Whether another try may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The server is down, or wants it later.
+    Passing,
+    /// Nobody knows whether the server has it: each further try may be a further copy.
+    Unknown,
+    /// The address or the mail itself is refused.
+    Final,
+}
+
 /// Notes why it could not be sent, and when it is tried again. False: it is given up.
-pub fn failed(tx: &mut Tx<'_>, mail: &Mail, why: &str, now: Instant) -> Result<bool, DbError> {
+pub fn failed(tx: &mut Tx<'_>, mail: &Mail, (why, failure): (&str, Failure), now: Instant) -> Result<bool, DbError> {
     tx.must_hold(Hold::Shared)?;
     let wait = BACK_OFF.checked_shl(mail.attempt.clamp(1, 20).unsigned_abs() - 1).unwrap_or(LONGEST_BACK_OFF);
-    let next = Instant(now.0 + wait.min(LONGEST_BACK_OFF));
-    let again = next.0 - mail.first_at.0 < GIVEN_UP_AFTER;
+    let wait = if failure == Failure::Unknown { FURTHER_COPY } else { wait.min(LONGEST_BACK_OFF) };
+    let next = Instant(now.0 + wait);
+    let again = failure != Failure::Final && next.0 - mail.first_at.0 < GIVEN_UP_AFTER;
     let why: String =
         why.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST_REASON).collect();
     let set = (notices::mail_due_at.eq(again.then_some(next)), notices::mail_error.eq(Some(why)));

@@ -33,7 +33,7 @@ impl Ending {
     /// Which step is due. A token that never had so many days is not told of them.
     fn step(&self, now: Instant) -> Option<i64> {
         let begins = |step: &i64| self.expires_at.0 - (*step).max(1) * DAY;
-        STEPS.into_iter().find(|step| now.0 >= begins(step) && (*step == 0 || begins(step) > self.created_at.0))
+        STEPS.into_iter().find(|step| now.0 >= begins(step) && begins(step) > self.created_at.0)
     }
 
     fn notice(&self, step: i64) -> Notice {

@@ -16,7 +16,7 @@ use lettre::transport::smtp::{AsyncSmtpTransport, AsyncSmtpTransportBuilder, Err
 use lettre::{Address, AsyncTransport, Message, Tokio1Executor};
 
 use crate::config::{Config, ConfigError, MailTls};
-use crate::domain::notices::mails::Mail;
+use crate::domain::notices::mails::{Failure, Mail};
 use crate::domain::notices::texts::{mail as written, text};
 use crate::domain::notices::unsubscribe;
 use crate::sql::Instant;
@@ -46,13 +46,18 @@ pub struct NotSent {
     pub outline: &'static str,
     /// With what the server said.
     pub reason: String,
+    pub kind: Failure,
 }
 
 impl NotSent {
     fn new(outline: &'static str, reason: impl ToString) -> NotSent {
-        NotSent { outline, reason: reason.to_string() }
+        NotSent { outline, reason: reason.to_string(), kind: Failure::Passing }
     }
 }
+
+/// What servers say of a recipient or a mail (RFC 5321 §4.2.3). Other refusals are of the session: a wrong password, a
+/// greeting that turns everybody away.
+const FINAL: [&str; 5] = ["550", "551", "552", "553", "556"];
 
 impl From<Error> for NotSent {
     fn from(error: Error) -> NotSent {
@@ -64,7 +69,9 @@ impl From<Error> for NotSent {
             error if error.is_client() => "the mail server lacks what is needed",
             _ => "the mail server is not reached",
         };
-        NotSent::new(outline, error)
+        let is_final = error.status().is_some_and(|code| FINAL.contains(&code.to_string().as_str()));
+        let kind = if is_final { Failure::Final } else { Failure::Passing };
+        NotSent { kind, ..NotSent::new(outline, error) }
     }
 }
 
@@ -84,7 +91,8 @@ impl Mailer {
         let mut builder = Transport::builder_dangerous(&knobs.server)
             .port(knobs.port())
             .hello_name(ClientId::Domain(from.email.domain().to_owned()))
-            .timeout(Some(longest))
+            // A server that is not there is told from one that is slow with a mail.
+            .timeout(Some(longest / 2))
             .tls(match knobs.tls {
                 MailTls::Starttls => Tls::Required(tls()?),
                 MailTls::Tls => Tls::Wrapper(tls()?),
@@ -119,12 +127,13 @@ impl Mailer {
 
     /// Hands a mail to the server.
     pub(super) async fn send(&self, mail: &Mail, key: &[u8; 32], now: Instant) -> Result<(), NotSent> {
-        let message = self.message(mail, key, now)?;
+        let unfit = |failure| NotSent { kind: Failure::Final, ..failure };
+        let message = self.message(mail, key, now).map_err(unfit)?;
         let sent = match timeout(self.longest, self.transport().send(message)).await {
             Ok(taken) => taken.map(drop).map_err(NotSent::from),
             Err(_) => {
                 let reason = format!("the mail server took longer than {} s", self.longest.as_secs());
-                Err(NotSent::new("the mail server is too slow", reason))
+                Err(NotSent { kind: Failure::Unknown, ..NotSent::new("the mail server is too slow", reason) })
             }
         };
         if sent.is_err() {

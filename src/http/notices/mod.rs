@@ -34,7 +34,8 @@ pub async fn tell_at_times(app: Data<App>) {
     loop {
         sleep(LOOK_EVERY).await;
         let now = app.clock.now();
-        if now < due_at {
+        // A clock that was wrong and is right now must not silence it until then.
+        if now < due_at && due_at.0 - now.0 <= HOUR {
             continue;
         }
         let wait = match tell(&app, now).await {
@@ -99,7 +100,7 @@ async fn mail_due(app: &App, mailer: &Mailer) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Sends a mail that this server has claimed; whether it went out.
+/// Sends a mail that this server has claimed; whether the next may go.
 async fn mail_one(app: &App, mailer: &Mailer, mail: Mail, key: [u8; 32]) -> Result<bool, DbError> {
     let kind = mail.kind.name();
     let failure = mailer.send(&mail, &key, app.clock.now()).await.err();
@@ -116,11 +117,13 @@ async fn mail_one(app: &App, mailer: &Mailer, mail: Mail, key: [u8; 32]) -> Resu
     };
     // What the server said may hold an address: the row has it, the log does not.
     tracing::warn!(kind, cause = failure.outline, "a mail could not be sent");
+    let kind_of_failure = failure.kind;
     let again = app.db.write(move |tx| {
         tx.hold(Hold::Shared)?;
-        mails::failed(tx, &mail, &failure.reason, now)
+        mails::failed(tx, &mail, (&failure.reason, kind_of_failure), now)
     });
     let again = again.await?;
     app.metrics.mail_ended(kind, if again { "failed" } else { "given_up" });
-    Ok(false)
+    // What is wrong with one recipient says nothing of the server.
+    Ok(kind_of_failure == mails::Failure::Final)
 }

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::sync::SemaphorePermit;
 
 use super::record::{self, Failure};
-use super::{Outcome, Problem, Windows, public};
+use super::{Outcome, Problem, Windows, lines, public};
 use crate::auth::Refusal;
 use crate::auth::ntlm::{Answer, Connection, Denial, Scheme, Setting, Step, Verifier, half_open, wire};
 use crate::auth::throttle::{self, Attempt, Gate};
@@ -56,7 +56,7 @@ pub(super) async fn step(
                 let line = token.and_then(|token| line(scheme, &token));
                 return Outcome::SignedIn(identity, line);
             }
-            Err(Ended::Failed(credential, failure)) => (credential, failure),
+            Err(Ended::Failed) => return refused(connection),
             Err(Ended::Answered(problem)) => return Outcome::Refused(problem),
         },
     };
@@ -71,6 +71,10 @@ pub(super) async fn failed(
     (credential, failure): (&'static str, Failure),
 ) -> Outcome {
     record::refused(app, http, credential, failure).await;
+    refused(connection)
+}
+
+pub(super) fn refused(connection: &Connection) -> Outcome {
     let close = connection.failed();
     let problem = Problem::from(Refusal::Unknown);
     if close { Outcome::RefusedAndClosed(problem) } else { Outcome::Refused(problem) }
@@ -89,15 +93,9 @@ pub(super) fn continued(scheme: Scheme, token: &[u8]) -> Outcome {
 
 /// Why a last message led to no identity.
 pub(super) enum Ended {
-    /// 401, by this kind of credential.
-    Failed(&'static str, Failure),
+    /// 401; it was counted, and the audit knows why.
+    Failed,
     Answered(Problem),
-}
-
-impl From<DbError> for Ended {
-    fn from(error: DbError) -> Ended {
-        Ended::Answered(error.into())
-    }
 }
 
 /// A message that may let somebody in, and what a failure of it leaves behind.
@@ -111,32 +109,77 @@ pub(super) struct Trial {
     pub asks_a_domain: bool,
 }
 
+/// Why somebody is not let in.
+pub(super) enum Unproven {
+    /// 401, for this reason.
+    Failed(String),
+    Answered(Problem),
+}
+
+impl From<DbError> for Unproven {
+    fn from(error: DbError) -> Unproven {
+        Unproven::Answered(error.into())
+    }
+}
+
 impl Trial {
-    pub(super) fn failed(&self, reason: String) -> Ended {
-        let (attempt, named) = (Some(self.attempt.clone()), self.named.clone());
-        Ended::Failed(self.credential, Failure { reason, attempt, named })
+    /// Stands in line with those who try the same account from the same address: each failure is counted before the next is
+    /// tried, else many at once would pass the limits. A ticket names nobody, and holds no password to be guessed.
+    pub(super) async fn stand_in_line(&self, windows: &Windows) -> Result<Option<lines::Turn<Attempt>>, Ended> {
+        if self.attempt.account.is_none() {
+            return Ok(None);
+        }
+        let full = || Ended::Answered(Problem::too_many_handshakes());
+        let turn = rt::time::timeout(LONGEST_WAIT, windows.lines.turn(self.attempt.clone())).await;
+        turn.ok().flatten().map(Some).ok_or_else(full)
     }
 
-    /// Whether it may be made now (AU-90). Strangers wait for it, in nobody's place.
-    pub(super) async fn admit(&self, app: &App, windows: &Windows, http: &HttpRequest) -> Result<(), Ended> {
-        let (asked, limits, now) = (self.attempt.clone(), app.sign_in_limits, app.clock.now());
-        let gate = {
-            let _place = turn(windows).await?;
-            app.db.read(move |conn| throttle::gate(conn, &asked, &limits, now)).await?
-        };
-        match gate {
-            Gate::Closed { seconds, account } => {
-                // An address that is closed could name one after the other, and fill the audit.
-                record::locked(app, http, self.credential, self.named.clone().filter(|_| account)).await;
-                return Err(Ended::Answered(Problem::too_many_failures(seconds)));
+    /// Tells of a failure, before anybody else of the line is tried.
+    pub(super) async fn told<T>(
+        &self,
+        app: &App,
+        http: &HttpRequest,
+        outcome: Result<T, Unproven>,
+    ) -> Result<T, Ended> {
+        match outcome {
+            Ok(proven) => Ok(proven),
+            Err(Unproven::Answered(problem)) => Err(Ended::Answered(problem)),
+            Err(Unproven::Failed(reason)) => {
+                let (attempt, named) = (Some(self.attempt.clone()), self.named.clone());
+                record::refused(app, http, self.credential, Failure { reason, attempt, named }).await;
+                Err(Ended::Failed)
             }
-            Gate::Withheld if self.asks_a_domain => {
-                return Err(self.failed("the domain was not asked after earlier failures".to_owned()));
-            }
-            Gate::Wait => rt::time::sleep(Duration::from_secs(1)).await,
-            Gate::Open | Gate::Withheld => {}
         }
-        Ok(())
+    }
+
+    /// A place to be verified in, if it may be tried now (AU-90). Strangers wait for it, in nobody's place.
+    pub(super) async fn admit<'w>(
+        &self,
+        app: &App,
+        windows: &'w Windows,
+        http: &HttpRequest,
+    ) -> Result<Option<SemaphorePermit<'w>>, Unproven> {
+        let mut has_waited = false;
+        loop {
+            let place = turn(windows).await?;
+            let (asked, limits, now) = (self.attempt.clone(), app.sign_in_limits, app.clock.now());
+            match app.db.read(move |conn| throttle::gate(conn, &asked, &limits, now)).await? {
+                Gate::Closed { seconds, account } => {
+                    // An address that is closed could name one after the other, and fill the audit.
+                    record::locked(app, http, self.credential, self.named.clone().filter(|_| account)).await;
+                    return Err(Unproven::Answered(Problem::too_many_failures(seconds)));
+                }
+                Gate::Withheld if self.asks_a_domain => {
+                    return Err(failed_for("the domain was not asked after earlier failures"));
+                }
+                Gate::Wait if !has_waited => {
+                    drop(place);
+                    has_waited = true;
+                    rt::time::sleep(Duration::from_secs(1)).await;
+                }
+                Gate::Open | Gate::Wait | Gate::Withheld => return Ok(place),
+            }
+        }
     }
 
     /// The identity of an account that has proven itself.
@@ -146,17 +189,18 @@ impl Trial {
         windows: &Windows,
         http: &HttpRequest,
         account: Account,
-    ) -> Result<i32, Ended> {
+    ) -> Result<i32, Unproven> {
         let attempt = Attempt { account: Some(account.to_string()), network: self.attempt.network };
-        match record::admitted(app, http, windows, &account, Some(attempt.clone()), self.credential).await? {
+        match record::admitted(app, http, windows, &account, Some(attempt), self.credential).await? {
             record::Admission::As(identity) => Ok(identity),
-            record::Admission::Disabled => {
-                let (reason, named) = ("the person is disabled".to_owned(), self.named.clone());
-                Err(Ended::Failed(self.credential, Failure { reason, attempt: Some(attempt), named }))
-            }
-            record::Admission::Nobody => Err(Ended::Answered(Refusal::Denied.into())),
+            record::Admission::Disabled => Err(failed_for("the person is disabled")),
+            record::Admission::Nobody => Err(Unproven::Answered(Refusal::Denied.into())),
         }
     }
+}
+
+pub(super) fn failed_for(reason: impl ToString) -> Unproven {
+    Unproven::Failed(reason.to_string())
 }
 
 /// The identity of a right answer, and SPNEGO's last token.
@@ -177,39 +221,53 @@ async fn verified(
         credential: NTLM,
         asks_a_domain: verifier.asks_a_domain(),
     };
-    trial.admit(app, windows, http).await?;
-    let _place = turn(windows).await?;
-    let unlisted = || trial.failed(UNLISTED.to_owned());
-    if account.is_none() && trial.asks_a_domain {
-        return Err(unlisted());
+    let _line = trial.stand_in_line(windows).await?;
+    // The place is held until a failure is counted, too.
+    match trial.admit(app, windows, http).await {
+        Ok(_place) => {
+            let outcome = proven(app, windows, verifier, http, (answer, account, &trial)).await;
+            trial.told(app, http, outcome).await
+        }
+        Err(unproven) => trial.told(app, http, Err(unproven)).await,
     }
-    let claim = answer.claim().map_err(|reason| trial.failed(reason.to_string()))?;
-    let base = match verifier.session_base_key(claim).await {
+}
+
+async fn proven(
+    app: &App,
+    windows: &Windows,
+    verifier: &dyn Verifier,
+    http: &HttpRequest,
+    (answer, account, trial): (&Answer, Option<Account>, &Trial),
+) -> Result<(i32, Option<Vec<u8>>), Unproven> {
+    if account.is_none() && trial.asks_a_domain {
+        return Err(failed_for(UNLISTED));
+    }
+    let base = match verifier.session_base_key(answer.claim().map_err(failed_for)?).await {
         Ok(base) => base,
-        Err(denial) => return Err(denied(app, http, &trial, denial).await),
+        Err(denial) => return Err(denied(app, http, denial).await),
     };
-    let account = account.ok_or_else(unlisted)?;
+    let account = account.ok_or_else(|| failed_for(UNLISTED))?;
     let token = answer.finish(base, &windows.demanded(app.tls.as_deref(), app.clock.now()), app.clock.now());
-    let token = token.map_err(|invalid| trial.failed(invalid.to_string()))?;
+    let token = token.map_err(failed_for)?;
     Ok((trial.let_in(app, windows, http, account).await?, token))
 }
 
 /// The verifier gave no key, or no word.
-pub(super) async fn denied(app: &App, http: &HttpRequest, trial: &Trial, denial: Denial) -> Ended {
+pub(super) async fn denied(app: &App, http: &HttpRequest, denial: Denial) -> Unproven {
     match denial {
         Denial::Unavailable(why) => {
             record::verifier_down(app, http, &why).await;
-            Ended::Answered(Problem::verifier_down(why))
+            Unproven::Answered(Problem::verifier_down(why))
         }
-        denial => trial.failed(denial.to_string()),
+        denial => failed_for(denial),
     }
 }
 
 /// A place among those that are verified at once.
-pub(super) async fn turn(windows: &Windows) -> Result<Option<SemaphorePermit<'_>>, Ended> {
+pub(super) async fn turn(windows: &Windows) -> Result<Option<SemaphorePermit<'_>>, Unproven> {
     match rt::time::timeout(LONGEST_WAIT, windows.turns.acquire()).await {
         Ok(turn) => Ok(turn.ok()),
-        Err(_) => Err(Ended::Answered(Problem::too_many_handshakes())),
+        Err(_) => Err(Unproven::Answered(Problem::too_many_handshakes())),
     }
 }
 

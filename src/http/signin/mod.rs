@@ -6,6 +6,7 @@
 
 mod body;
 mod handshake;
+mod lines;
 pub mod oidc;
 mod origin;
 mod passwords;

@@ -1,16 +1,16 @@
 //! Hashing of passwords, away from the threads that serve (AU-70): two at once a core, and one at a time of an address, so
 //! that guesses sent side by side are counted one after the other (AU-90).
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::web;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{Mutex as Turns, OwnedMutexGuard, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::Problem;
+use super::lines::{Lines, Turn};
 use crate::auth::local::{self, Verdict};
 
 /// That may wait, in all and of one address.
@@ -21,65 +21,24 @@ const QUEUE_OF_ADDRESS: usize = 8;
 #[derive(Debug)]
 pub struct Passwords {
     work: Arc<Semaphore>,
-    lines: Arc<Mutex<Lines>>,
-}
-
-type Lines = HashMap<Option<IpAddr>, Line>;
-
-/// Those of one address.
-#[derive(Debug, Default)]
-struct Line {
-    turns: Arc<Turns<()>>,
-    people: usize,
+    lines: Lines<Option<IpAddr>>,
 }
 
 impl Default for Passwords {
     fn default() -> Passwords {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Passwords { work: Arc::new(Semaphore::new(2 * cores)), lines: Arc::default() }
+        Passwords { work: Arc::new(Semaphore::new(2 * cores)), lines: Lines::new(QUEUE, QUEUE_OF_ADDRESS) }
     }
-}
-
-/// A place in the line of an address, given back on drop.
-struct Place {
-    lines: Arc<Mutex<Lines>>,
-    network: Option<IpAddr>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut lines = lock(&self.lines);
-        if let Some(line) = lines.get_mut(&self.network) {
-            line.people -= 1;
-            if line.people == 0 {
-                lines.remove(&self.network);
-            }
-        }
-    }
-}
-
-/// The only attempt of its address at this moment.
-pub struct Turn {
-    _guard: OwnedMutexGuard<()>,
-    _place: Place,
 }
 
 impl Passwords {
     /// Waits for a turn of an address; 503 where too many do.
-    pub async fn turn(&self, network: Option<IpAddr>) -> Result<Turn, Problem> {
-        let (turns, place) = {
-            let mut lines = lock(&self.lines);
-            let all: usize = lines.values().map(|line| line.people).sum();
-            let here = lines.get(&network).map_or(0, |line| line.people);
-            if all >= QUEUE || here >= QUEUE_OF_ADDRESS {
-                let message = "Too many people are signing in. Try again.";
-                return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ApiDisabled", message).retry_after(1));
-            }
-            let line = lines.entry(network).or_default();
-            line.people += 1;
-            (Arc::clone(&line.turns), Place { lines: Arc::clone(&self.lines), network })
+    pub async fn turn(&self, network: Option<IpAddr>) -> Result<Turn<Option<IpAddr>>, Problem> {
+        let full = || {
+            let message = "Too many people are signing in. Try again.";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ApiDisabled", message).retry_after(1)
         };
-        Ok(Turn { _guard: turns.lock_owned().await, _place: place })
+        self.lines.turn(network).await.ok_or_else(full)
     }
 
     /// Whether a password is the one that was kept.
@@ -102,8 +61,4 @@ impl Passwords {
         };
         web::block(work).await.map_err(Problem::internal)
     }
-}
-
-fn lock(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
-    lines.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -295,6 +295,8 @@ pub(super) async fn admitted(
     let admitted = app.db.write(move |tx| {
         tx.hold(hold)?;
         let provision = match provision {
+            // A computer is no person by itself.
+            _ if account.user.ends_with('$') => Provision::Deny,
             config::Provision::Deny => Provision::Deny,
             config::Provision::NoneRole => Provision::Add(Role::None),
             config::Provision::DefaultRole => Provision::Add(Settings::read(tx)?.default_role.0),

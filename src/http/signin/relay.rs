@@ -6,12 +6,12 @@
 use actix_web::HttpRequest;
 use actix_web::http::ConnectionType;
 
-use super::handshake::{self, Ended, Trial};
+use super::handshake::{self, Ended, Trial, Unproven, failed_for};
 use super::record::Failure;
 use super::{Outcome, Problem, Windows, public};
 use crate::auth::Refusal;
 use crate::auth::ntlm::verify::{Invalid, file_time};
-use crate::auth::ntlm::{Connection, Dialogue, Handed, Pass, Reason, Scheme, Spnego, Word, half_open};
+use crate::auth::ntlm::{Connection, Denial, Dialogue, Handed, Pass, Reason, Scheme, Spnego, Word, half_open};
 use crate::auth::throttle::Attempt;
 use crate::auth::windows::Account;
 use crate::http::App;
@@ -61,43 +61,73 @@ impl Walk<'_> {
                 connection.sign_in(identity, app.clock.now());
                 Outcome::SignedIn(identity, token.and_then(|token| handshake::line(scheme, &token)))
             }
-            Err(Ended::Failed(credential, failure)) => {
-                handshake::failed(app, http, connection, (credential, failure)).await
-            }
+            Err(Ended::Failed) => handshake::refused(connection),
             Err(Ended::Answered(problem)) => Outcome::Refused(problem),
         }
     }
 
     async fn heard(&self, handed: &Handed, dialogue: Option<Dialogue>, token: &[u8]) -> Result<Heard, Ended> {
-        let &Walk { app, windows, helper, http } = self;
         let trial = self.trial(handed);
+        let _line = trial.stand_in_line(self.windows).await?;
+        let (named, outcome) = self.proven(handed, dialogue, token, &trial).await;
+        let trial = Trial { named: named.or(trial.named), ..trial };
+        trial.told(self.app, self.http, outcome).await
+    }
+
+    /// What came of a token, and whom the helper has named.
+    async fn proven(
+        &self,
+        handed: &Handed,
+        dialogue: Option<Dialogue>,
+        token: &[u8],
+        trial: &Trial,
+    ) -> (Option<String>, Result<Heard, Unproven>) {
+        let &Walk { app, http, .. } = self;
+        match self.asked(handed, dialogue, token, trial).await {
+            Err(unproven) => (None, Err(unproven)),
+            Ok(None) => (None, Err(failed_for(Reason::Slow))),
+            Ok(Some(Err(denial))) => (None, Err(handshake::denied(app, http, denial).await)),
+            Ok(Some(Ok(Word::Continue(token, dialogue)))) => (None, Ok(Heard::Continue(token, dialogue))),
+            Ok(Some(Ok(Word::Done(user, token)))) => {
+                let named = user.chars().take(300).collect();
+                (Some(named), self.let_in(handed, &user, trial).await.map(|identity| Heard::SignedIn(identity, token)))
+            }
+        }
+    }
+
+    /// The helper's word. Nothing: it has forgotten the handshake.
+    async fn asked(
+        &self,
+        handed: &Handed,
+        dialogue: Option<Dialogue>,
+        token: &[u8],
+        trial: &Trial,
+    ) -> Result<Option<Result<Word, Denial>>, Unproven> {
+        let &Walk { app, windows, helper, http } = self;
         if handed.proves {
-            trial.admit(app, windows, http).await?;
+            drop(trial.admit(app, windows, http).await?);
             if handed.claimed.is_some() && trial.attempt.account.is_none() {
-                return Err(trial.failed(handshake::UNLISTED.to_owned()));
+                return Err(failed_for(handshake::UNLISTED));
             }
         }
         if handed.ticket.is_some_and(|ticket| !helper.is_new(ticket, app.clock.now())) {
-            return Err(trial.failed("a ticket that was used before".to_owned()));
+            return Err(failed_for("a ticket that was used before"));
         }
         let word = match dialogue {
             None => Some(helper.begin(token).await),
-            Some(dialogue) => dialogue.go_on(token).await,
+            Some(dialogue) => dialogue.go_on(token, handed.signs).await,
         };
         if let Some(ticket) = handed.ticket.filter(|_| !matches!(word, Some(Ok(Word::Done(..))))) {
             helper.forget(ticket);
         }
-        match word {
-            None => Err(trial.failed(Reason::Slow.to_string())),
-            Some(Err(denial)) => Err(handshake::denied(app, http, &trial, denial).await),
-            Some(Ok(Word::Continue(token, dialogue))) => Ok(Heard::Continue(token, dialogue)),
-            Some(Ok(Word::Done(user, token))) => {
-                let trial = Trial { named: Some(user.chars().take(300).collect()), ..trial };
-                let account = self.account(handed, &user).map_err(|reason| trial.failed(reason))?;
-                let _place = handshake::turn(windows).await?;
-                Ok(Heard::SignedIn(trial.let_in(app, windows, http, account).await?, token))
-            }
-        }
+        Ok(word)
+    }
+
+    async fn let_in(&self, handed: &Handed, user: &str, trial: &Trial) -> Result<i32, Unproven> {
+        let &Walk { app, windows, http, .. } = self;
+        let account = self.account(handed, user).map_err(Unproven::Failed)?;
+        let _place = handshake::turn(windows).await?;
+        trial.let_in(app, windows, http, account).await
     }
 
     /// Whom a failure counts against, as far as that can be read: a ticket names nobody before it is opened.
@@ -120,6 +150,11 @@ impl Walk<'_> {
         let domains = &self.windows.domains;
         // A name that came without a domain has an empty one before it.
         let told = domains.parse(user.strip_prefix('\\').unwrap_or(user)).ok_or(handshake::UNLISTED)?;
+        // A name with another separator of winbind's would be taken for one of the default domain.
+        let is_plain = |letter: char| letter.is_alphanumeric() || " ._-$".contains(letter);
+        if !user.contains(['\\', '@']) && !user.chars().all(is_plain) || user.ends_with('@') {
+            return Err(handshake::UNLISTED.to_owned());
+        }
         let Some(claimed) = &handed.claimed else { return Ok(told) };
         let meant = domains.account(&claimed.user, &claimed.domain).ok_or(handshake::UNLISTED)?;
         // A principal's name (`user@dns.domain`) may be an alias of the account's.

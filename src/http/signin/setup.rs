@@ -6,10 +6,11 @@ use std::path::Path;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
+use super::lines::Lines;
 use crate::auth::ntlm::{Demands, HalfOpen, LocalStore, Names, Spnego, Verifier, Winbind, certificate};
 use crate::auth::outgoing::entra::Registration;
 use crate::auth::outgoing::{Entra, Outgoing};
-use crate::auth::throttle::Limits;
+use crate::auth::throttle::{Attempt, Limits};
 use crate::auth::vault::{Vault, VaultError};
 use crate::auth::windows::Domains;
 use crate::clock::Clock;
@@ -46,6 +47,8 @@ pub struct Windows {
     /// Microseconds for which a connection stays signed in.
     pub lifetime: i64,
     pub turns: Semaphore,
+    /// Those who try passwords of one account from one address.
+    pub lines: Lines<Attempt>,
     binds_channels: bool,
     pinned: Vec<Network>,
     proxies: Vec<Network>,
@@ -87,6 +90,7 @@ impl Windows {
             provision: auth.provision,
             lifetime: whole(ntlm.identity_minutes).saturating_mul(60 * SECOND),
             turns: Semaphore::new(AT_ONCE),
+            lines: Lines::new(ntlm.max_half_open, ntlm.max_half_open_per_address),
             binds_channels: ntlm.channel_binding != ChannelBinding::Off,
             pinned: config::networks(&ntlm.pinned_proxies),
             proxies: config::networks(&auth.proxy_addresses),
