@@ -25,6 +25,13 @@ pub enum TokenError {
     Unknown,
     #[error("several tokens begin like this; name one by its id")]
     Ambiguous,
+    /// AU-11.
+    #[error(
+        "a former server's token has 32 to 128 of the characters A-Z a-z 0-9 . _ ~ + / = - and does not begin as tokens of this one do"
+    )]
+    Foreign,
+    #[error("this token is kept already")]
+    Kept,
     #[error("the system's random source failed: {0}")]
     Random(String),
     #[error(transparent)]
@@ -76,6 +83,10 @@ struct New<'a> {
     requests_per_minute: Option<i32>,
 }
 
+/// Characters of a former server's token, at least; and those that tell one from another.
+const SHORTEST_IMPORTED: usize = 32;
+const IMPORTED_PREFIX: usize = 8;
+
 /// A token to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct NewToken<'a> {
@@ -95,15 +106,35 @@ pub fn create(tx: &mut Tx<'_>, token: NewToken<'_>, now: Instant) -> Result<Mint
 
 /// As [`create`], with the token's id.
 pub fn make(tx: &mut Tx<'_>, token: NewToken<'_>, now: Instant) -> Result<(Minted, Guid), TokenError> {
+    let expires_at = admitted(tx, &token, now)?;
+    insert(tx, token, expires_at, now)
+}
+
+/// Keeps a token that a former server gave out, so that whoever has it goes on with it (AU-11). What it is drawn from is not
+/// known, so that a short one is not taken.
+pub fn import(tx: &mut Tx<'_>, token: NewToken<'_>, secret: &str, now: Instant) -> Result<Guid, TokenError> {
+    let is_theirs = Kind::of(secret).is_none() && secret.len() >= SHORTEST_IMPORTED;
+    let digest = Digest::recognise(secret).filter(|_| is_theirs).ok_or(TokenError::Foreign)?;
+    let expires_at = admitted(tx, &token, now)?;
+    let same = api_tokens::table.filter(api_tokens::digest.eq(digest.as_bytes().as_slice()));
+    let kept: i64 = on!(tx, c => same.count().get_result(c))?;
+    if kept > 0 {
+        return Err(TokenError::Kept);
+    }
+    let prefix: String = secret.chars().take(IMPORTED_PREFIX).collect();
+    keep(tx, token, (digest.as_bytes(), &prefix), expires_at, now)
+}
+
+/// The end of a token that a person may have.
+fn admitted(conn: &mut impl AsConn, token: &NewToken<'_>, now: Instant) -> Result<Instant, TokenError> {
     let days = token.days.unwrap_or(DEFAULT_LIFETIME_DAYS);
     if !LIFETIME_DAYS.contains(&days) {
         return Err(TokenError::Lifetime(days));
     }
-    if living(tx, token.user_id, now)? >= TOKENS_A_PERSON {
+    if living(conn, token.user_id, now)? >= TOKENS_A_PERSON {
         return Err(TokenError::TooMany);
     }
-    let expires_at = Instant(now.0.saturating_add(i64::from(days) * DAY));
-    insert(tx, token, expires_at, now)
+    Ok(Instant(now.0.saturating_add(i64::from(days) * DAY)))
 }
 
 fn living(conn: &mut impl AsConn, user_id: i32, now: Instant) -> Result<i64, DbError> {
@@ -121,13 +152,23 @@ fn insert(
     expires_at: Instant,
     now: Instant,
 ) -> Result<(Minted, Guid), TokenError> {
-    let NewToken { user_id, name, scopes, per_minute, .. } = token;
     let minted = Minted::draw(Kind::Api).map_err(|error| TokenError::Random(error.to_string()))?;
-    let digest = minted.digest();
+    let guid = keep(tx, token, (minted.digest().as_bytes(), minted.prefix()), expires_at, now)?;
+    Ok((minted, guid))
+}
+
+fn keep(
+    tx: &mut Tx<'_>,
+    token: NewToken<'_>,
+    (digest, prefix): (&[u8], &str),
+    expires_at: Instant,
+    now: Instant,
+) -> Result<Guid, TokenError> {
+    let NewToken { user_id, name, scopes, per_minute, .. } = token;
     let new = New {
         guid: Guid(uuid::Uuid::now_v7()),
-        digest: digest.as_bytes(),
-        prefix: minted.prefix(),
+        digest,
+        prefix,
         user_id,
         name,
         scopes: scopes.bits(),
@@ -137,8 +178,7 @@ fn insert(
         requests_per_minute: per_minute,
     };
     on!(tx, c => diesel::insert_into(api_tokens::table).values(&new).execute(c))?;
-    let guid = new.guid;
-    Ok((minted, guid))
+    Ok(new.guid)
 }
 
 /// A new secret for a living token of a person (AU-16): name, scopes, limit and length of life stay. The old one goes on for so

@@ -32,7 +32,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 pub use door::{Door, Use, Used, write_uses};
-pub use issue::{NewToken, Token, TokenError, create, end, list, make, of_person, revoke, revoke_held, rotate};
+pub use issue::{NewToken, Token, TokenError, create, end, import, list, make, of_person, revoke, revoke_held, rotate};
 pub use keys::{NEXT_LINKS, UNSUBSCRIBE, find_key, make_key};
 pub use lookup::{Admitted, lookup};
 pub use tokens::{Digest, Scopes};

@@ -138,6 +138,8 @@ impl From<TokenError> for Failure {
             TokenError::Database(error) => return error.into(),
             TokenError::Lifetime(_) => "--days 365",
             TokenError::TooMany | TokenError::Unknown | TokenError::Ambiguous => "`timeledger token list` shows them",
+            TokenError::Foreign => "the token comes alone on standard input",
+            TokenError::Kept => "`timeledger token list` shows it",
             TokenError::Random(_) => "",
         };
         Failure::new(Exit::Failed, "no token was made or revoked", why, hint)

@@ -1,4 +1,4 @@
-//! `timeledger token create|list|revoke`: what clients sign in with.
+//! `timeledger token create|import|list|revoke`: what clients sign in with.
 
 use std::io::Read;
 
@@ -18,6 +18,7 @@ use crate::domain::people;
 #[command(after_help = "Examples:
   timeledger token create --user ann@example.com --name 'Power BI'
   TOKEN=$(timeledger token create --user ann@example.com --days 1)
+  timeledger token import --user ann@example.com --name 'Old report' < token.txt
   timeledger token revoke tlt_4fQz
 
 A token acts as its person. It is printed once, alone on standard output, and only its digest is kept.")]
@@ -30,23 +31,13 @@ pub struct Token {
 enum Action {
     /// Make a token and print it
     Create {
-        /// Whom the token acts as: unique name or id
-        #[arg(long, value_name = "NAME")]
-        user: String,
-        /// What it is for
-        #[arg(long, value_name = "TEXT", default_value = "command line")]
-        name: String,
-        /// Days that it lives, from 1 to 366; otherwise 365
-        #[arg(long, value_name = "N")]
-        days: Option<u32>,
-        /// What it may be used for: reports.read, time.write, admin; several with commas
-        #[arg(long, value_name = "SCOPES", default_value = "reports.read,time.write")]
-        scopes: Scopes,
-        /// Requests that it may make in a minute, at each server; otherwise any
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1_000_000))]
-        per_minute: Option<i32>,
         #[command(flatten)]
-        database: DatabaseArgs,
+        new: New,
+    },
+    /// Keep a token that a former server gave out, from standard input, so that its reports and scripts go on
+    Import {
+        #[command(flatten)]
+        new: New,
     },
     /// List tokens; never the secret
     List {
@@ -68,17 +59,52 @@ enum Action {
     },
 }
 
+/// What is to be of a token.
+#[derive(Args, Debug)]
+struct New {
+    /// Whom the token acts as: unique name or id
+    #[arg(long, value_name = "NAME")]
+    user: String,
+    /// What it is for
+    #[arg(long, value_name = "TEXT", default_value = "command line")]
+    name: String,
+    /// Days that it lives, from 1 to 366; otherwise 365
+    #[arg(long, value_name = "N")]
+    days: Option<u32>,
+    /// What it may be used for: reports.read, time.write, admin; several with commas
+    #[arg(long, value_name = "SCOPES", default_value = "reports.read,time.write")]
+    scopes: Scopes,
+    /// Requests that it may make in a minute, at each server; otherwise any
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1_000_000))]
+    per_minute: Option<i32>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+impl New {
+    fn of(&self, user_id: i32) -> NewToken<'_> {
+        let New { name, days, scopes, per_minute, .. } = self;
+        NewToken { user_id, name, days: *days, scopes: *scopes, per_minute: *per_minute }
+    }
+}
+
 impl Token {
     pub fn run(self, args: &ConfigArgs) -> Result {
         let open = |database: &DatabaseArgs, role| connect(&args.load(database, None)?.config, role);
         let now = Clock::system().now();
         match self.action {
-            Action::Create { user, name, days, scopes, per_minute, database } => {
-                let mut conn = open(&database, Role::Writer)?;
-                let person = people::find(&mut conn, &user)?;
-                let token = NewToken { user_id: person.id, name: &name, days, scopes, per_minute };
-                let minted = conn.write::<_, TokenError>(|tx| auth::create(tx, token, now))?;
+            Action::Create { new } => {
+                let mut conn = open(&new.database, Role::Writer)?;
+                let person = people::find(&mut conn, &new.user)?;
+                let minted = conn.write::<_, TokenError>(|tx| auth::create(tx, new.of(person.id), now))?;
                 output::line(minted.expose())
+            }
+            Action::Import { new } => {
+                let secret = from_stdin()?;
+                let mut conn = open(&new.database, Role::Writer)?;
+                let person = people::find(&mut conn, &new.user)?;
+                let id = conn.write::<_, TokenError>(|tx| auth::import(tx, new.of(person.id), &secret, now))?;
+                output::line(format!("{} may go on with it; its id is {id}", person.unique_name))
             }
             Action::List { user, database, json } => list(&mut open(&database, Role::Reader)?, user.as_deref(), json),
             Action::Revoke { token, database } => {

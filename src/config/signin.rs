@@ -38,6 +38,9 @@ pub struct Auth {
     pub failure_window: u64,
     /// Accounts with passwords that this server keeps, for people in browsers: `user link` makes one.
     pub local_accounts: bool,
+    /// API tokens may also come as `access_token` in the address of a report or an export, for clients that can send no header.
+    /// Proxies' logs and browsers' histories hold such addresses.
+    pub query_tokens: bool,
     /// Minutes without a request after which a browser is signed out.
     pub session_idle_minutes: u64,
     /// Days after which a browser must sign in again.
@@ -62,6 +65,7 @@ impl Default for Auth {
             account_failures: 50,
             failure_window: 900,
             local_accounts: true,
+            query_tokens: false,
             session_idle_minutes: 8 * 60,
             session_days: 14,
         }

@@ -9,6 +9,7 @@ mod leaks;
 mod matrix;
 pub mod oidc;
 mod proxy;
+mod query;
 mod spnego;
 mod tls;
 pub mod wire;

@@ -11,6 +11,7 @@ pub mod oidc;
 mod origin;
 mod passwords;
 mod proxy;
+mod query;
 pub mod record;
 mod relay;
 pub mod session;
@@ -76,7 +77,13 @@ pub(super) async fn sign_in<B: MessageBody + 'static>(
     }
     let app = App::of(request.request());
     let kept = Kept::take(&mut request);
-    let outcome = outcome(&app, request.request()).await;
+    let taken = query::take(&mut request);
+    let by_query = query::outcome(&app, request.request(), &taken);
+    let is_by_query = by_query.is_some();
+    let outcome = match by_query {
+        Some(outcome) => outcome,
+        None => outcome(&app, request.request()).await,
+    };
     let (response, is_list) = match outcome {
         Outcome::Untouched => (next.call(request).await?.map_into_left_body(), true),
         Outcome::SignedIn(identity, token) => {
@@ -120,6 +127,10 @@ pub(super) async fn sign_in<B: MessageBody + 'static>(
         Outcome::Refused(problem) => (refused(request, problem, false), true),
         Outcome::RefusedAndClosed(problem) => (refused(request, problem, true), true),
     };
+    let mut response = response;
+    if is_by_query {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     if response.status() != StatusCode::UNAUTHORIZED {
         return Ok(response);
     }
@@ -200,7 +211,7 @@ fn offered<'a>(app: &'a App, http: &HttpRequest) -> Option<(&'a Windows, &'a By)
     (http.version() == actix_web::http::Version::HTTP_11 && (is_pinned || !is_shared)).then_some((windows, by))
 }
 
-/// AU-3: `Authorization` alone decides if it is there; then the proxy's header; then the connection; then the cookie.
+/// AU-3: `Authorization` alone decides if it is there (or a token in the address, if that counts); then the proxy's header; then the connection; then the cookie.
 async fn outcome(app: &App, http: &HttpRequest) -> Outcome {
     if let Some(first) = http.headers().get(header::AUTHORIZATION) {
         // Tokens are the reader's; only `NTLM` and `Negotiate` begin like this.

@@ -137,7 +137,8 @@ impl From<TokenError> for Refusal {
         let message = error.to_string();
         match error {
             TokenError::Lifetime(_) => Refusal::rule(Rule::DbValidationError, "days", message),
-            TokenError::TooMany => Refusal::new(Kind::Conflict, message),
+            TokenError::TooMany | TokenError::Kept => Refusal::new(Kind::Conflict, message),
+            TokenError::Foreign => Refusal::new(Kind::Malformed, message),
             TokenError::Unknown | TokenError::Ambiguous => Refusal::new(Kind::NotFound, message),
             TokenError::Random(_) => DbError::Other(message).into(),
             TokenError::Database(error) => error.into(),
