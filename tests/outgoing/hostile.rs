@@ -1,7 +1,8 @@
 //! Whoever means harm, and what goes wrong at the worst moment: connections that are moved, passwords that are guessed, answers
 //! out of order, servers that stop.
 
-use std::sync::mpsc;
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,14 +11,13 @@ use timeledger::auth::outgoing::{OutgoingError, Request, Whose};
 use timeledger::db::{DbError, Hold, Role};
 use timeledger::domain::notices::read;
 
-use super::fakes::{DevOps, Entra, Face, Fake, MARK, Mood, pat};
-use super::{ADA_ID, KEY, OTHER_KEY, PUBLIC, TIM_ID, World};
+use super::fakes::{DevOps, Entra, Face, Fake, Mood, pat};
+use super::{ADA_ID, KEY, OTHER_KEY, TIM_ID, World};
 use crate::backend::{Database, Fixture, for_each_backend};
 use crate::browser::{Browser, PASSWORD, give_passwords};
 use crate::rest::request;
 use crate::signin;
 use crate::support::http::Request as HttpRequest;
-use crate::support::server::Server;
 use crate::tracking::{ADA, Client, TESS, TIM};
 
 const PROJECTS: &str = "_apis/projects?$top=1&api-version=7.1";
@@ -274,15 +274,7 @@ fn au_61_a_server_that_stops_keeps_its_pair() {
     for_each_backend(|backend| {
         let entra = Entra::start();
         let devops = DevOps::start(&entra);
-        let (authority, secret) = (entra.authority(), format!("{MARK}-client-secret"));
-        let settings = [
-            ("TIMELEDGER_KEY", KEY),
-            ("TIMELEDGER_SERVER__PUBLIC_URL", PUBLIC),
-            ("TIMELEDGER_AZURE_DEVOPS__CLIENT_ID", "the-client"),
-            ("TIMELEDGER_AZURE_DEVOPS__CLIENT_SECRET", &secret),
-            ("TIMELEDGER_AZURE_DEVOPS__AUTHORITY", &authority),
-        ];
-        let mut server = Server::start_with(Database::loaded(backend, Fixture::SMALL), &settings);
+        let mut server = super::serve(backend, &entra, &[]);
         let ada = Client { address: server.address, token: server.full_token(ADA) };
         let made = json!({"name": "Main", "baseUrl": devops.url(), "kind": "services", "allowHttp": true});
         let made = ada.send(request("POST", "/api/v1/connections", &made)).json();
@@ -296,21 +288,20 @@ fn au_61_a_server_that_stops_keeps_its_pair() {
         let back = entra.consent(away.json()["url"].as_str().expect("an address"), "Ann");
         assert_eq!(HttpRequest::get(&back).header("Cookie", &cookie).send(server.address).status, 303);
         entra.set_mood(Mood::Slow(Duration::from_secs(3)));
-        let (asking, address) = (ask("test"), server.address);
-        let (begun, heard) = mpsc::channel();
-        let asked = std::thread::spawn(move || {
-            begun.send(()).expect("a listener");
-            // Whoever asked is gone by the time the provider answers.
-            asking.try_send(address).is_ok()
-        });
-        heard.recv().expect("a word");
+        let target = format!("/api/v1/connections/{}/test", made["id"].as_str().expect("an id"));
+        let mut asking = TcpStream::connect(server.address).expect("a connection");
+        let body = "{\"service\":true}";
+        let head = format!("Host: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json", ada.token);
+        write!(asking, "POST {target} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+            .expect("it reads");
         let until = std::time::Instant::now() + Duration::from_secs(20);
         while entra.refreshes() == 0 {
             assert!(std::time::Instant::now() < until, "the provider is asked");
             std::thread::sleep(Duration::from_millis(20));
         }
+        // Whoever asked is gone by the time the provider answers.
+        drop(asking);
         server.stop_and_restart();
-        let _ = asked.join();
         entra.set_mood(Mood::Good);
         let outcome = ask("test").send(server.address).json();
         assert_eq!(outcome["works"], true, "{backend:?} {outcome}");

@@ -25,6 +25,7 @@ use timeledger::domain::wall::Written;
 use crate::backend::{Backend, Database, Fixture};
 use crate::rest::request;
 use crate::support::http::{Reply, Request as HttpRequest};
+use crate::support::server::Server;
 use crate::tracking::{ADA, Client, Site};
 use fakes::{DevOps, Entra, MARK};
 
@@ -55,6 +56,19 @@ fn configured(entra: &Entra) -> Config {
         authority: entra.authority(),
     };
     config
+}
+
+/// The program itself, registered at this fake of Entra ID.
+pub fn serve(backend: Backend, entra: &Entra, more: &[(&str, &str)]) -> Server {
+    let (authority, secret) = (entra.authority(), format!("{MARK}-client-secret"));
+    let settings = [
+        ("TIMELEDGER_KEY", KEY),
+        ("TIMELEDGER_SERVER__PUBLIC_URL", PUBLIC),
+        ("TIMELEDGER_AZURE_DEVOPS__CLIENT_ID", "the-client"),
+        ("TIMELEDGER_AZURE_DEVOPS__CLIENT_SECRET", &secret),
+        ("TIMELEDGER_AZURE_DEVOPS__AUTHORITY", &authority),
+    ];
+    Server::start_with(Database::loaded(backend, Fixture::SMALL), &[&settings, more].concat())
 }
 
 impl World {

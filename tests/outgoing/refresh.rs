@@ -7,12 +7,11 @@ use serde_json::{Value, json};
 use timeledger::auth::outgoing::{OutgoingError, Request, Whose};
 use timeledger::db::Role;
 
-use super::fakes::{DevOps, Entra, MARK, Mood};
-use super::{ADA_ID, KEY, PUBLIC, World, check_tracking};
-use crate::backend::{Backend, Database, Fixture, for_each_backend};
+use super::fakes::{DevOps, Entra, Mood};
+use super::{ADA_ID, World, check_tracking};
+use crate::backend::{Backend, for_each_backend};
 use crate::rest::request;
 use crate::support::http::Request as HttpRequest;
-use crate::support::server::Server;
 use crate::tracking::{ADA, Client, TIM};
 
 #[test]
@@ -166,15 +165,7 @@ fn row_38_killed_after_the_providers_answer_no_time_is_lost() {
     for_each_backend(|backend| {
         let entra = Entra::start();
         let devops = DevOps::start(&entra);
-        let (authority, secret) = (entra.authority(), format!("{MARK}-client-secret"));
-        let settings = [
-            ("TIMELEDGER_KEY", KEY),
-            ("TIMELEDGER_SERVER__PUBLIC_URL", PUBLIC),
-            ("TIMELEDGER_AZURE_DEVOPS__CLIENT_ID", "the-client"),
-            ("TIMELEDGER_AZURE_DEVOPS__CLIENT_SECRET", &secret),
-            ("TIMELEDGER_AZURE_DEVOPS__AUTHORITY", &authority),
-        ];
-        let mut server = Server::start_with(Database::loaded(backend, Fixture::SMALL), &settings);
+        let mut server = super::serve(backend, &entra, &[]);
         let client = |user: &str| Client { address: server.address, token: server.full_token(user) };
         let (ada, tim) = (client(ADA), client(TIM));
         let made = json!({"name": "Main", "baseUrl": devops.url(), "kind": "services", "allowHttp": true});

@@ -2,7 +2,7 @@
 //! no domain (AU-40, AU-41), and helpers that fall, hang or talk nonsense.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::wire::{Wire, authenticate, negotiate};
 use super::{METADATA, audited};
@@ -31,6 +31,16 @@ pub fn script(name: &str, text: &str) -> PathBuf {
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a script");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("its rights");
     path
+}
+
+/// A helper that refuses everybody, and counts in a file how often it is asked.
+fn refusing(name: &str, asked: &Path) -> PathBuf {
+    let text = format!(
+        "while read l; do case \"$l\" in .) echo x >> '{}'; echo 'Authenticated: No'; \
+         echo 'Authentication-Error: NT_STATUS_WRONG_PASSWORD'; echo .; echo .;; esac; done",
+        asked.display()
+    );
+    script(name, &text)
 }
 
 #[test]
@@ -102,12 +112,7 @@ fn au_90_the_domain_is_not_asked_more_often_by_many_at_once() {
     let asked = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("helper-asked-at-once");
     for_each_backend(|backend| {
         let _ = std::fs::remove_file(&asked);
-        let text = format!(
-            "while read l; do case \"$l\" in .) echo x >> '{}'; echo 'Authenticated: No'; \
-             echo 'Authentication-Error: NT_STATUS_WRONG_PASSWORD'; echo .; echo .;; esac; done",
-            asked.display()
-        );
-        let server = site(backend, &script("helper-counts-at-once", &text).display().to_string(), &[]);
+        let server = site(backend, &refusing("helper-counts-at-once", &asked).display().to_string(), &[]);
         let gate = std::sync::Barrier::new(60);
         std::thread::scope(|scope| {
             for n in 0..60 {
@@ -169,12 +174,7 @@ fn au_90_the_domain_is_not_asked_after_three_failures() {
     let asked = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("helper-asked");
     for_each_backend(|backend| {
         let _ = std::fs::remove_file(&asked);
-        let text = format!(
-            "while read l; do case \"$l\" in .) echo x >> '{}'; echo 'Authenticated: No'; \
-             echo 'Authentication-Error: NT_STATUS_WRONG_PASSWORD'; echo .; echo .;; esac; done",
-            asked.display()
-        );
-        let server = site(backend, &script("helper-counts", &text).display().to_string(), &[]);
+        let server = site(backend, &refusing("helper-counts", &asked).display().to_string(), &[]);
         for _ in 0..5 {
             assert!(Wire::open(server.address).sign_in(METADATA, "NTLM", ANN).is_list(), "{backend:?}");
         }
