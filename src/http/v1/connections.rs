@@ -1,7 +1,7 @@
 //! `/api/v1/connections` and `/api/v1/my-credentials`: Azure DevOps, and what is shown there (AU-60, AU-63).
 //!
-//! A secret goes in and never comes out. Service accounts are administrators'; a person's own credential is that person's,
-//! and an administrator neither sees nor sets it.
+//! A secret goes in and never comes out. Service accounts are administrators'; a person's own credential is that person's: an
+//! administrator sees whose there are and ends them, and sets none.
 
 use std::sync::Arc;
 
@@ -383,7 +383,7 @@ pub fn holders(call: &Arc<Call>) -> Result<Job, Refusal> {
     })
 }
 
-/// Forgets a person's own, for an administrator, who may neither see nor set it.
+/// Forgets a person's own, for an administrator, who cannot set it.
 pub fn drop_of(call: &Arc<Call>) -> Result<Job, Refusal> {
     let (guid, user) = (call.id(0, "connection")?, call.id(1, "person")?);
     let call = Arc::clone(call);
