@@ -180,7 +180,7 @@ fn given(kind: &str, account: Option<&str>, expires: Option<&str>) -> Result<Giv
     // A day ends with its last moment.
     let is_day = expires.is_some_and(|text| text.trim().len() == "2027-03-01".len());
     let until_its_end = if is_day { DAY } else { 0 };
-    let end = end.map(|at| Instant(at.wall.0 - i64::from(at.offset.unwrap_or_default()) * 1_000_000 + until_its_end));
+    let end = end.map(|at| Instant(at.utc().0 + until_its_end));
     let mut text = String::new();
     std::io::stdin().take(4_096).read_to_string(&mut text)?;
     let secret = text.strip_suffix('\n').unwrap_or(&text);

@@ -41,6 +41,11 @@ impl Written {
         if text.contains('/') { us_locale(text) } else { iso(text) }
     }
 
+    /// The moment that it means: of UTC, unless it names a zone.
+    pub fn utc(self) -> Instant {
+        Instant(self.wall.0 - micros(i64::from(self.offset.unwrap_or_default())))
+    }
+
     /// The wall clock that it means for somebody in this zone.
     pub fn in_zone(self, policy: ZonePolicy, zone: &TimeZone) -> Instant {
         match (policy, self.offset) {

@@ -26,6 +26,7 @@ fn au_15_a_token_in_the_address_reads_reports_where_it_may() {
         assert_eq!(get(&next).status, 401);
         assert_eq!(get(&format!("{next}&access_token={token}")).status, 200);
         assert_eq!(get(&format!("/api/v1/exports/times?access_token={token}")).status, 200);
+        assert_eq!(get(&format!("/api/Plant/v1/exports/times?access_token={token}")).status, 200);
         assert_eq!(get(&format!("{SET}?access%5Ftoken={token}&$top=1")).status, 200);
         let refused: [(Reply, u16); 8] = [
             (get(&format!("{SET}?access_token={token}&access_token={other}")), 400),

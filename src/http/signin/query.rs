@@ -10,13 +10,13 @@ use actix_web::http::{Method, Uri, header};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Outcome;
-use crate::auth::{self, Credential, Digest, Refusal, tokens};
+use crate::auth::{Credential, Digest, Refusal, tokens};
 use crate::http::App;
 use crate::http::address::{Address, Api};
 
 const NAME: &str = "access_token";
-/// Files: what exports give.
-const FILES: &str = "/api/v1/exports/";
+/// Files, below `/api/v1`: what exports give.
+const FILES: &str = "/exports/";
 
 /// Takes every token out of the address of a request.
 pub(super) fn take(request: &mut ServiceRequest) -> Vec<SecretString> {
@@ -45,14 +45,17 @@ pub(super) fn outcome(app: &App, http: &HttpRequest, taken: &[SecretString]) -> 
     if taken.len() > 1 || http.headers().contains_key(header::AUTHORIZATION) {
         return Some(Outcome::Refused(Refusal::Several.into()));
     }
-    let is_report = Address::of(http.path()).is_some_and(|address| address.api == Api::OData);
-    let may_be_read_so = is_report || http.path().starts_with(FILES);
+    let may_be_read_so = Address::of(http.path()).is_some_and(|address| match address.api {
+        Api::OData => true,
+        Api::V1 => address.rest.starts_with(FILES),
+        Api::Rest | Api::Tracking | Api::Pin => false,
+    });
     let reads = [Method::GET, Method::HEAD].contains(http.method());
     let token = first.expose_secret();
     let is_api_token = !matches!(tokens::Kind::of(token), Some(tokens::Kind::Access | tokens::Kind::Refresh));
     let digest = Digest::recognise(token).filter(|_| may_be_read_so && reads && is_api_token);
     Some(match digest {
         Some(digest) => Outcome::Bearer(Credential::Token(digest)),
-        None => Outcome::Refused(auth::Refusal::Unknown.into()),
+        None => Outcome::Refused(Refusal::Unknown.into()),
     })
 }

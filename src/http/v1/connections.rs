@@ -348,14 +348,9 @@ fn keep(call: &Arc<Call>, whose: Whose) -> Result<Job, Refusal> {
 }
 
 fn given(body: &Body, now: Instant) -> Result<Given, Refusal> {
-    let end = body.time("expiresAt").map(end_of);
+    let end = body.time("expiresAt").map(Written::utc);
     let text = |name: &str| body.text(name).unwrap_or_default();
     Given::of((text("kind"), text("secret"), body.text("user")), end, now).map_err(unfit)
-}
-
-/// The moment that a time names; UTC, unless it has a zone.
-fn end_of(at: Written) -> Instant {
-    Instant(at.wall.0 - i64::from(at.offset.unwrap_or_default()) * 1_000_000)
 }
 
 fn unfit(Unfit(member, why): Unfit) -> Refusal {
